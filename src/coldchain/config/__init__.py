@@ -1,0 +1,1 @@
+"""What the person configured: ``values`` are the answers, ``read`` makes them out of TOML and the environment."""

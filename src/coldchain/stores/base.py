@@ -1,0 +1,173 @@
+"""What must a place be able to do to be a source or a destination?
+
+A store keeps whole files under keys.  Reading is one verb; writing happens in *stagings*, because durability is
+bought by the batch: stage many files, flush once, read them back, and only then let them appear.
+
+    staging = store.stage()
+    for each file:   sink = staging.open(key, entry); sink.write(...); sink.close()
+    staging.flush()                      # the bytes would survive a power cut
+    for each file:   staging.read_back(key)              # past the page cache, where there is a way
+    staging.publish({key: replace, ...})                 # the names appear, durably, each whole or not at all
+    staging.close()                      # what was not published is gone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import urlsplit
+
+from coldchain.errors import ConfigurationError, StoreError
+from coldchain.model import Entry, Oddity, Place
+from coldchain.stores.names import NameRules
+
+CHUNK_BYTES = 1 << 20
+"""Content travels in pieces of at most this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What places differ in."""
+
+    mtime_step_ns: int = 1
+    """Two mtimes closer than this are the same (2 s on FAT)."""
+    stable_inodes: bool = False
+    """ctime and inode mean something here: a change of either is a hint that the file changed."""
+    vouches: tuple[str, ...] = ()
+    """Digest algorithms that the store computes and checks by itself."""
+
+
+class Reader(Protocol):
+    """One opened file; a context manager."""
+
+    entry: Entry
+    """The file as it was when it was opened (by the open file, not by name)."""
+    how: str
+    """The means of reading, see ``Proof.how``; "cached" unless it was opened past the cache."""
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """Yield the content in order, in pieces of at most ``CHUNK_BYTES``; each is valid until the next is asked for.
+
+        A file of up to ``CHUNK_BYTES`` comes in one piece; an empty one in none.
+        """
+
+    def look_again(self) -> Entry:
+        """Say how the opened file looks now."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Sink(Protocol):
+    """One file on its way into a staging; a file that is not closed is never published."""
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next piece, whole."""
+
+    def close(self) -> None:
+        """Say that this was all; keeps mtime and mode of the entry where the place can."""
+
+    def abort(self) -> None:
+        """Forget this file; leaves nothing behind."""
+
+
+class Staging(Protocol):
+    """Files that are written but not yet visible under their names.  Used by one thread at a time."""
+
+    def open(self, key: str, entry: Entry) -> Sink:
+        """Begin the file that shall stand under ``key``; its mtime and mode shall be those of ``entry``."""
+
+    def flush(self) -> None:
+        """Make durable all that was closed, and what stands under ``settle`` keys; raises FlushFailed, once."""
+
+    def read_back(self, key: str) -> Reader:
+        """Open what was staged for ``key`` once more, past every cache that there is a way past."""
+
+    def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
+        """Let the closed files among ``keys`` appear under their names, and make the names durable.
+
+        The value is None when nothing may stand there yet (else the result is Occupied), or the entry that may be
+        replaced, which must still look exactly so.  The result has for each key the entry that now stands there, or
+        why it does not.
+        """
+
+    def discard(self, key: str) -> None:
+        """Forget one closed file; leaves nothing behind."""
+
+    def close(self) -> None:
+        """Forget everything that was not published."""
+
+
+class Store(Protocol):
+    """A place that keeps whole files.  Thread-safe; errors are ``StoreError``."""
+
+    url: str
+    """Names the store; never holds a secret."""
+    traits: Traits
+
+    def list(self, prefix: str = "") -> Iterator[Entry | Oddity]:
+        """Yield everything below the folder ``prefix``, ascending by code point of the whole key.
+
+        ``prefix`` is "" or a folder without a trailing slash.  Nothing is skipped in silence: what is no plain file,
+        or cannot be read, comes as an Oddity.  The store's own temporary files come too (see ``is_leftover``).
+        Raises NotFound when the root of the store is not there; a prefix that is not there is just empty.
+        """
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names (not paths) of the folders directly below ``prefix``, ascending; links are no folders."""
+
+    def stat(self, key: str) -> Entry:
+        """Say what stands under ``key``; raises NotFound, NotAFile."""
+
+    def read(self, key: str, *, past_cache: bool = False) -> Reader:
+        """Open a file for reading, without ever blocking and without leaving the store; raises NotFound, NotAFile."""
+
+    def busy(self, key: str) -> str:
+        """Say who has the file open for writing, as a phrase ("open in python3"), or "" when nobody seems to."""
+
+    def stage(self, owner: str = "") -> Staging:
+        """Begin to write; ``owner`` marks the temporary names, so that only their owner ever removes them."""
+
+    def delete(self, key: str) -> None:
+        """Remove one file, durably; raises NotFound."""
+
+    def is_leftover(self, key: str, owner: str) -> bool:
+        """Say whether ``key`` is a temporary name that a killed run of ``owner`` left behind."""
+
+    def volume(self) -> str:
+        """Name the volume that the root lies on, so that another disk under the same path is noticed."""
+
+    def free_bytes(self) -> int | None:
+        """Say how much room is left, None where nobody can tell."""
+
+    def probe_names(self) -> NameRules:
+        """Find out what this place does to names by writing, listing and removing test files in its own folder."""
+
+    def close(self) -> None:
+        """Let go of what is open; the store can be used again afterwards."""
+
+
+KINDS = {"file": "coldchain.stores.local.store:LocalStore", "memory": "coldchain.testing.memory:MemoryStore"}
+
+
+def scheme_of(url: str) -> str:
+    """The kind of store that a URL or a plain path names (a Windows drive letter is no scheme)."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    return scheme or "file"
+
+
+def open_store(place: Place) -> Store:
+    """Open the store that ``place`` names; imports what its kind needs only now."""
+    scheme = scheme_of(place.url)
+    if scheme not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise ConfigurationError(f"{place.name}: no store is called {scheme!r} ({place.url}); known are {known}")
+    module, _, name = KINDS[scheme].partition(":")
+    store: Store = getattr(import_module(module), name)(place.url)
+    return store
