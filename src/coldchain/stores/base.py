@@ -57,6 +57,9 @@ class Reader(Protocol):
     def look_again(self) -> Entry:
         """Say how the opened file looks now."""
 
+    def being_written(self) -> bool:
+        """Say whether some program has the file open for writing, as far as this place can tell."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -84,7 +87,10 @@ class Staging(Protocol):
         """Begin the file that shall stand under ``key``; its mtime and mode shall be those of ``entry``."""
 
     def flush(self) -> None:
-        """Make durable all that was closed, and what stands under ``settle`` keys; raises FlushFailed, once."""
+        """Make durable all that was closed, and all that ``settle`` named; raises FlushFailed, once for all of it."""
+
+    def settle(self, key: str) -> None:
+        """Let the next flush also make durable what already stands under ``key``; for files that are adopted."""
 
     def read_back(self, key: str) -> Reader:
         """Open what was staged for ``key`` once more, past every cache that there is a way past."""

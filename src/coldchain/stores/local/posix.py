@@ -1,0 +1,282 @@
+"""How does a folder on Linux or macOS open, rename and flush files without ever leaving itself?
+
+Every name below the root goes through ``PosixRoot._folder``: one ``openat`` per component, none of which follows a
+link, so neither a hostile name nor a folder that is swapped for a link leads outside.  It also has no limit on the
+length of the whole path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as stats
+import sys
+from collections import OrderedDict
+from threading import Lock
+
+from coldchain.model import Entry
+
+if sys.platform == "linux":
+    from coldchain.stores.local import linux
+elif sys.platform == "darwin":
+    import fcntl
+
+_CACHED_FOLDERS = 64
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_F_FULLFSYNC = 51  # macOS fcntl(2): ask the drive to empty its cache; fsync alone does not
+_F_NOCACHE = 48
+_NO_FLUSH = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class _Folder:
+    """An open folder; closed when the last user lets go."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+class PosixRoot:
+    """A folder, opened once; every method takes keys below it and raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._root = _Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._folders: OrderedDict[str, _Folder] = OrderedDict()
+        self._lock = Lock()
+        self.device = os.fstat(self._root.fd).st_dev
+        f_type = linux.file_system(self._root.fd) if sys.platform == "linux" else 0
+        self.syncs_whole = sys.platform == "linux" and linux.syncs_whole(f_type)
+        """One call flushes everything; else every file and folder is flushed on its own."""
+        self.stable_inodes = self.syncs_whole
+        self._direct = sys.platform == "linux" and linux.direct_reaches_medium(f_type)
+        self._no_flush = False
+
+    # --- folders ---------------------------------------------------------------------------------------------------
+
+    def _folder(self, key: str) -> _Folder:
+        if not key:
+            return self._root
+        with self._lock:
+            if folder := self._folders.get(key):
+                self._folders.move_to_end(key)
+                return folder
+        parent, _, name = key.rpartition("/")
+        if name in ("", ".", ".."):
+            raise OSError(errno.EINVAL, "not a name below this folder")
+        folder = _Folder(os.open(name, _OPEN_FOLDER, dir_fd=self._folder(parent).fd))
+        with self._lock:
+            self._folders[key] = folder
+            if len(self._folders) > _CACHED_FOLDERS:
+                self._folders.popitem(last=False)
+        return folder
+
+    def _split(self, key: str) -> tuple[_Folder, str]:
+        parent, _, name = key.rpartition("/")
+        if name in ("", ".", ".."):
+            raise OSError(errno.EINVAL, "not a name below this folder")
+        return self._folder(parent), name
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, ascending; those of folders end in "/"."""
+        opened = self._folder(folder)
+        with os.scandir(opened.fd) as found:
+            names = [item.name + "/" if item.is_dir(follow_symlinks=False) else item.name for item in found]
+        names.sort()
+        return names
+
+    def make_folders(self, key: str) -> list[str]:
+        """Make a folder and those above it; returns the ones that were not there."""
+        try:
+            self._folder(key)
+        except FileNotFoundError:
+            parent, _, name = key.rpartition("/")
+            made = self.make_folders(parent)
+            try:
+                os.mkdir(name, dir_fd=self._folder(parent).fd)
+            except FileExistsError:
+                return made
+            return [*made, key]
+        return []
+
+    def forget_folders(self) -> None:
+        """Drop what is remembered of folders, so that they are looked up by name again."""
+        with self._lock:
+            self._folders.clear()
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def stat(self, key: str) -> os.stat_result:
+        """What stands under a name; never follows it."""
+        folder, name = self._split(key)
+        return os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+
+    def stat_names(self, folder: str) -> _Stat:
+        """A function that looks at names in one folder, for listings."""
+        return _Stat(self._folder(folder))
+
+    def open(self, key: str) -> int:
+        """Open for reading; does not wait for pipes, and leaves no controlling terminal."""
+        folder, name = self._split(key)
+        return os.open(name, _OPEN_FILE, dir_fd=folder.fd)
+
+    def create(self, key: str) -> int:
+        """Make a new file for writing; raises FileExistsError for anything that stands there, links included."""
+        folder, name = self._split(key)
+        return os.open(name, _CREATE, 0o600, dir_fd=folder.fd)
+
+    def unlink(self, key: str) -> None:
+        """Remove a name."""
+        folder, name = self._split(key)
+        os.unlink(name, dir_fd=folder.fd)
+
+    def rmdir(self, key: str) -> None:
+        """Remove an empty folder."""
+        parent, name = self._split(key)
+        with self._lock:
+            self._folders.pop(key, None)
+        os.rmdir(name, dir_fd=parent.fd)
+
+    def replace(self, old: str, new: str) -> None:
+        """Rename over whatever stands there."""
+        (old_folder, old_name), (new_folder, new_name) = self._split(old), self._split(new)
+        os.rename(old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename; raises FileExistsError when something stands there.
+
+        Where the file system has no such rename, a hard link does the same; where it has no links either (FAT), the
+        name is looked up first, which leaves a gap of microseconds to programs other than coldchain.
+        """
+        (old_folder, old_name), (new_folder, new_name) = self._split(old), self._split(new)
+        if sys.platform == "linux":
+            try:
+                linux.rename_noreplace(old_folder.fd, old_name, new_folder.fd, new_name)
+            except OSError as error:
+                if error.errno not in _NO_FLUSH:
+                    raise
+            else:
+                return
+        try:
+            os.link(
+                old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False
+            )
+        except FileExistsError:
+            raise
+        except OSError:
+            try:
+                self.stat(new)
+            except FileNotFoundError:
+                os.rename(old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd)
+                return
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.unlink(old_name, dir_fd=old_folder.fd)
+
+    def keep(self, fd: int, entry: Entry) -> None:
+        """Give an open file the mtime and the permission bits of ``entry``, where the place can keep them.
+
+        Set-uid, set-gid and sticky bits are never carried.
+        """
+        try:
+            if entry.mode:
+                os.fchmod(fd, stats.S_IMODE(entry.mode) & 0o777)
+            os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+
+    # --- durability ------------------------------------------------------------------------------------------------
+
+    def sync_file(self, fd: int) -> None:
+        """Make one open file durable."""
+        try:
+            if sys.platform == "darwin":
+                fcntl.fcntl(fd, _F_FULLFSYNC)
+            else:
+                os.fsync(fd)
+        except OSError as error:
+            if error.errno not in _NO_FLUSH:
+                raise
+            self._no_flush = True
+
+    def sync_folder(self, key: str) -> None:
+        """Make the names in one folder durable."""
+        self.sync_file(self._folder(key).fd)
+
+    def sync_whole(self) -> None:
+        """Make everything on this file system durable; only where ``syncs_whole``."""
+        linux.syncfs(self._root.fd)
+
+    @property
+    def cannot_flush(self) -> bool:
+        """Whether this place said that it has no flush at all."""
+        return self._no_flush
+
+    def start_write_back(self, fd: int, offset: int, length: int) -> None:
+        """Let the disk begin with what was written."""
+        if sys.platform == "linux":
+            linux.start_write_back(fd, offset, length)
+
+    # --- past the cache --------------------------------------------------------------------------------------------
+
+    def open_past_cache(self, key: str) -> tuple[int, str]:
+        """Open for reading from the medium; returns the descriptor and the means (see ``Proof.how``)."""
+        folder, name = self._split(key)
+        if self._direct:
+            try:
+                fd = os.open(name, _OPEN_FILE | os.O_DIRECT, dir_fd=folder.fd)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+            else:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                return fd, "direct"
+        fd = os.open(name, _OPEN_FILE, dir_fd=folder.fd)
+        return fd, self.evict(fd)
+
+    def evict(self, fd: int) -> str:
+        """Ask the page cache to forget an open file; returns how well that went."""
+        if sys.platform == "linux":
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            cached = linux.is_cached(fd) if os.fstat(fd).st_size else False
+            return {True: "cached", False: "evicted", None: "dontneed"}[cached]
+        if sys.platform == "darwin":
+            fcntl.fcntl(fd, _F_NOCACHE, 1)
+            return "dontneed"
+        return "cached"
+
+    # --- other programs --------------------------------------------------------------------------------------------
+
+    def has_writer(self, fd: int) -> bool:
+        """Whether some program has this open file open for writing, as far as the system can tell."""
+        return sys.platform == "linux" and linux.has_writer(fd)
+
+    def writers(self) -> dict[int, str]:
+        """Inodes on this volume that are open for writing, with the name of the program."""
+        return linux.open_for_writing(self.device) if sys.platform == "linux" else {}
+
+    def free_bytes(self) -> int | None:
+        """Room left for us."""
+        status = os.fstatvfs(self._root.fd)
+        return status.f_bavail * status.f_frsize
+
+    def close(self) -> None:
+        """Let go of the folders."""
+        self.forget_folders()
+
+
+class _Stat:
+    """Looks at names in one open folder."""
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, folder: _Folder) -> None:
+        self._folder = folder
+
+    def __call__(self, name: str) -> os.stat_result:
+        return os.stat(name, dir_fd=self._folder.fd, follow_symlinks=False)

@@ -1,0 +1,109 @@
+"""How is a local file read: without blocking, and past the page cache when its copy shall be proved?"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat as stats
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from coldchain.errors import NotAFile, from_os_error
+from coldchain.model import Entry
+from coldchain.stores.base import CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from coldchain.stores.local.base import LocalRoot
+
+_ALIGNED = 4096
+
+
+class LocalReader:
+    """One open file; implements ``coldchain.stores.base.Reader``."""
+
+    __slots__ = ("_fd", "_key", "_root", "_url", "entry", "how")
+
+    def __init__(self, root: LocalRoot, key: str, *, past_cache: bool, url: str) -> None:
+        self._root, self._key, self._url = root, key, url
+        self.how = "cached"
+        if past_cache:
+            self._fd, self.how = root.open_past_cache(key)
+        else:
+            self._fd = root.open(key)
+        status = os.fstat(self._fd)
+        if not stats.S_ISREG(status.st_mode):
+            self._close()
+            raise NotAFile("no plain file", url=url, key=key)
+        self.entry = _entry(key, status)
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """Read from the start to the end of the file as it then is."""
+        try:
+            if self.how == "direct":
+                yield from self._direct()
+            else:
+                yield from self._buffered()
+        except OSError as error:
+            raise from_os_error(error, url=self._url, key=self._key) from error
+
+    def _buffered(self) -> Iterator[bytes]:
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        wanted = min(self.entry.size_bytes + 1, CHUNK_BYTES)  # one byte more: a short read is the end
+        while chunk := os.read(self._fd, wanted):
+            yield chunk
+            if len(chunk) < wanted < CHUNK_BYTES:
+                return
+
+    def _direct(self) -> Iterator[memoryview]:
+        """O_DIRECT wants whole, aligned blocks; where the file system refuses, the cache is asked to forget instead."""
+        size = min(CHUNK_BYTES, -(-(self.entry.size_bytes + 1) // _ALIGNED) * _ALIGNED)
+        with mmap.mmap(-1, size) as buffer, memoryview(buffer) as view:
+            while True:
+                try:
+                    length = os.readv(self._fd, [view])
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    break
+                if length:
+                    with view[:length] as piece:
+                        yield piece
+                if length < size:
+                    return
+        yield from self._after_refusal()
+
+    def _after_refusal(self) -> Iterator[bytes]:
+        position = os.lseek(self._fd, 0, os.SEEK_CUR)
+        os.close(self._fd)
+        self._fd = self._root.open(self._key)
+        self.how = self._root.evict(self._fd)
+        os.lseek(self._fd, position, os.SEEK_SET)
+        while chunk := os.read(self._fd, CHUNK_BYTES):
+            yield chunk
+
+    def look_again(self) -> Entry:
+        """The open file, not the name."""
+        return _entry(self._key, os.fstat(self._fd))
+
+    def being_written(self) -> bool:
+        """Whether some program has the file open for writing, as far as the system can tell."""
+        return self._root.has_writer(self._fd)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)

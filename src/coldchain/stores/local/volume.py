@@ -1,0 +1,56 @@
+"""On which volume does a folder lie, in words that another disk under the same path would not share?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_BY_UUID = Path("/dev/disk/by-uuid")
+_MOUNTS = Path("/proc/self/mountinfo")
+_NETWORK = frozenset({"cifs", "smb3", "nfs", "nfs4", "9p", "fuse.sshfs", "fuse.rclone", "davfs", "glusterfs", "ceph"})
+
+
+def volume_of(path: str) -> str:
+    """Name the volume: ``uuid:...``, ``<type>:<server:/export>``, ``serial:...`` on Windows, else ``fsid:...``.
+
+    A file system's UUID is read from /dev/disk/by-uuid; a share is named by what was mounted; elsewhere statvfs's
+    f_fsid has to do, which on XFS without /dev/disk is the device number and may change when disks are re-plugged.
+    """
+    status = os.stat(path)
+    if sys.platform == "win32":
+        return f"serial:{status.st_dev:x}"
+    if sys.platform == "linux":
+        if uuid := _uuid(status.st_dev):
+            return f"uuid:{uuid}"
+        if share := _share(status.st_dev):
+            return share
+    return f"fsid:{os.statvfs(path).f_fsid:x}"
+
+
+def _uuid(device: int) -> str:
+    try:
+        links = list(_BY_UUID.iterdir())
+    except OSError:
+        return ""
+    for link in links:
+        try:
+            if link.stat().st_rdev == device:
+                return link.name
+        except OSError:
+            continue
+    return ""
+
+
+def _share(device: int) -> str:
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        fields = line.split(" ")
+        kind, what = fields[fields.index("-") + 1 :][:2]
+        if fields[2] == wanted and kind in _NETWORK:
+            return f"{kind}:{what}"
+    return ""
