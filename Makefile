@@ -36,7 +36,7 @@ check: setup  ## format, lint, types, floors
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: setup  ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format $(CODE)

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs what the tests run against and pip cannot bring.  Does nothing where all is there.
+# Where it may not install, it says what is missing: the tests that need it are skipped, and fail in CI.
+set -euo pipefail
+
+missing=()
+need() { # need PACKAGE: unless one of the following paths or commands is there
+    local package=$1 thing
+    shift
+    for thing in "$@"; do
+        if [[ -e $thing ]] || command -v "$thing" >/dev/null; then return; fi
+    done
+    missing+=("$package")
+}
+
+shopt -s nullglob
+PATH="$PATH:/usr/sbin:/sbin"
+need strace strace                                                  # the order of system calls (P4)
+need postgresql /usr/lib/postgresql/*/bin/postgres postgres         # the shared ledger
+need fuse3 fusermount3                                              # a file system that fails on demand
+need libfuse3-3 /usr/lib/*/libfuse3.so.* /lib/*/libfuse3.so.* /usr/lib*/libfuse3.so.*
+need dosfstools mkfs.vfat                                           # real FAT: two-second times, one case
+need e2fsprogs mkfs.ext4
+need coreutils sha256sum                                            # the judge of our manifests
+need util-linux mount
+
+if ((${#missing[@]} == 0)); then exit 0; fi
+
+if [[ $(uname) == Linux && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    echo "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+else
+    echo "the tests want these Debian packages or their like, which are not there: ${missing[*]}" >&2
+    if [[ ${CI:-} == true ]]; then exit 1; fi
+fi
