@@ -147,7 +147,7 @@ class Touched(NamedTuple):
 class Unproved(NamedTuple):
     """Something stands under the key that no record vouches for, or not strongly enough."""
 
-    found: Entry
+    found: Entry | Oddity
     record: Record | None
     why: str
 
@@ -195,7 +195,11 @@ class Target(NamedTuple):
     manner: Manner
     reason: str
     old_digest: Digest | None = None
-    """REPLACE: what must stand there.  ADOPT: what the ledger expects there, if it knows."""
+    """What the ledger says of the version that was stored last."""
+    old_key: str = ""
+    """Where that version stands."""
+    unsure: bool = False
+    """Only ctime or inode moved: hash the source first, and just record it when the bytes are the old ones."""
 
 
 class Send(NamedTuple):

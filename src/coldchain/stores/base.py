@@ -13,7 +13,7 @@ bought by the batch: stage many files, flush once, read them back, and only then
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
@@ -117,10 +117,10 @@ class Store(Protocol):
     """Names the store; never holds a secret."""
     traits: Traits
 
-    def list(self, prefix: str = "") -> Iterator[Entry | Oddity]:
+    def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Yield everything below the folder ``prefix``, ascending by code point of the whole key.
 
-        ``prefix`` is "" or a folder without a trailing slash.  Nothing is skipped in silence: what is no plain file,
+        ``prefix`` is "" or a folder without a trailing slash; the folders ``without`` (whole keys) are not entered.  Nothing is skipped in silence: what is no plain file,
         or cannot be read, comes as an Oddity.  The store's own temporary files come too (see ``is_leftover``).
         Raises NotFound when the root of the store is not there; a prefix that is not there is just empty.
         """

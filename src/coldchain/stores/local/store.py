@@ -9,7 +9,7 @@ import re
 import stat as stats
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -93,7 +93,7 @@ class LocalStore:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def list(self, prefix: str = "") -> Iterator[Entry | Oddity]:
+    def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Walk one folder at a time; only the names of the folders on the way are in memory."""
         root = self.root()
         root.forget_folders()
@@ -110,6 +110,8 @@ class LocalStore:
             for name in rest:
                 if name[-1] == "/":
                     inner = folder + name
+                    if inner[:-1] in without:
+                        continue
                     try:
                         below = root.names(inner[:-1])
                         stack.append((inner, root.stat_names(inner[:-1]), iter(below)))
