@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CODE   := $(wildcard src tests benchmarks scripts)
+CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format lock bench clean
