@@ -7,6 +7,10 @@ import errno
 import fcntl
 import os
 import signal
+import sys
+
+if sys.platform != "linux":
+    raise ImportError("these calls are those of Linux")
 
 # statfs(2) f_type: file systems of the kernel itself, where syncfs(2) is as good as fsync(2) of every file, where
 # ctime and inode are kept faithfully, and where O_DIRECT goes to the medium.

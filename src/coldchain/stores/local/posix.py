@@ -7,15 +7,19 @@ length of the whole path.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat as stats
 import sys
 from collections import OrderedDict
+from collections.abc import Iterator
 from threading import Lock
 
 from coldchain.model import Entry
 
+if sys.platform == "win32":
+    raise ImportError("see local.windows")
 if sys.platform == "linux":
     from coldchain.stores.local import linux
 elif sys.platform == "darwin":
@@ -50,37 +54,48 @@ class PosixRoot:
         self._folders: OrderedDict[str, _Folder] = OrderedDict()
         self._lock = Lock()
         self.device = os.fstat(self._root.fd).st_dev
-        f_type = linux.file_system(self._root.fd) if sys.platform == "linux" else 0
-        self.syncs_whole = sys.platform == "linux" and linux.syncs_whole(f_type)
+        self.syncs_whole = self._direct = False
         """One call flushes everything; else every file and folder is flushed on its own."""
+        if sys.platform == "linux":
+            f_type = linux.file_system(self._root.fd)
+            self.syncs_whole = linux.syncs_whole(f_type)
+            self._direct = linux.direct_reaches_medium(f_type)
         self.stable_inodes = self.syncs_whole
-        self._direct = sys.platform == "linux" and linux.direct_reaches_medium(f_type)
         self._no_flush = False
+        self._was_read_only = self._is_read_only()
 
     # --- folders ---------------------------------------------------------------------------------------------------
 
     def _folder(self, key: str) -> _Folder:
-        if not key:
-            return self._root
+        """Open a folder, from the nearest one above it that is open.
+
+        Whoever uses the descriptor must hold the ``_Folder`` in a variable: another thread may drop it from the cache
+        at any time, and a number that is closed is soon that of another folder.
+        """
+        found, missing = self._nearest(key)
+        for name in missing:
+            found = _Folder(os.open(_name(name.rpartition("/")[2]), _OPEN_FOLDER, dir_fd=found.fd))
+            with self._lock:
+                self._folders[name] = found
+                if len(self._folders) > _CACHED_FOLDERS:
+                    self._folders.popitem(last=False)
+        return found
+
+    def _nearest(self, key: str) -> tuple[_Folder, list[str]]:
+        """The nearest open folder, and the keys of those still to be opened, downwards."""
+        missing: list[str] = []
         with self._lock:
-            if folder := self._folders.get(key):
-                self._folders.move_to_end(key)
-                return folder
-        parent, _, name = key.rpartition("/")
-        if name in ("", ".", ".."):
-            raise OSError(errno.EINVAL, "not a name below this folder")
-        folder = _Folder(os.open(name, _OPEN_FOLDER, dir_fd=self._folder(parent).fd))
-        with self._lock:
-            self._folders[key] = folder
-            if len(self._folders) > _CACHED_FOLDERS:
-                self._folders.popitem(last=False)
-        return folder
+            while key:
+                if folder := self._folders.get(key):
+                    self._folders.move_to_end(key)
+                    return folder, missing[::-1]
+                missing.append(key)
+                key = key.rpartition("/")[0]
+        return self._root, missing[::-1]
 
     def _split(self, key: str) -> tuple[_Folder, str]:
         parent, _, name = key.rpartition("/")
-        if name in ("", ".", ".."):
-            raise OSError(errno.EINVAL, "not a name below this folder")
-        return self._folder(parent), name
+        return self._folder(parent), _name(name)
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, ascending; those of folders end in "/"."""
@@ -92,17 +107,23 @@ class PosixRoot:
 
     def make_folders(self, key: str) -> list[str]:
         """Make a folder and those above it; returns the ones that were not there."""
-        try:
-            self._folder(key)
-        except FileNotFoundError:
-            parent, _, name = key.rpartition("/")
-            made = self.make_folders(parent)
+        made: list[str] = []
+        missing = [key]
+        while missing:
             try:
-                os.mkdir(name, dir_fd=self._folder(parent).fd)
-            except FileExistsError:
-                return made
-            return [*made, key]
-        return []
+                self._folder(missing[-1])
+                missing.pop()
+            except FileNotFoundError:
+                if not missing[-1]:
+                    raise
+                missing.append(missing[-1].rpartition("/")[0])
+                continue
+            if missing:
+                folder, name = self._split(missing[-1])
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=folder.fd)
+                    made.append(missing[-1])
+        return made
 
     def forget_folders(self) -> None:
         """Drop what is remembered of folders, so that they are looked up by name again."""
@@ -163,9 +184,7 @@ class PosixRoot:
             else:
                 return
         try:
-            os.link(
-                old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False
-            )
+            os.link(old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
         except FileExistsError:
             raise
         except OSError:
@@ -180,15 +199,13 @@ class PosixRoot:
     def keep(self, fd: int, entry: Entry) -> None:
         """Give an open file the mtime and the permission bits of ``entry``, where the place can keep them.
 
-        Set-uid, set-gid and sticky bits are never carried.
+        Set-uid, set-gid and sticky bits are never carried; the owner can always read, or nothing could be proved.
         """
-        try:
-            if entry.mode:
-                os.fchmod(fd, stats.S_IMODE(entry.mode) & 0o777)
+        if entry.mode:
+            with _unless_refused():
+                os.fchmod(fd, entry.mode & 0o777 | stats.S_IRUSR)
+        with _unless_refused():
             os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise
 
     # --- durability ------------------------------------------------------------------------------------------------
 
@@ -206,11 +223,29 @@ class PosixRoot:
 
     def sync_folder(self, key: str) -> None:
         """Make the names in one folder durable."""
-        self.sync_file(self._folder(key).fd)
+        folder = self._folder(key)
+        self.sync_file(folder.fd)
 
-    def sync_whole(self) -> None:
-        """Make everything on this file system durable; only where ``syncs_whole``."""
-        linux.syncfs(self._root.fd)
+    def flush_handle(self) -> int:
+        """A descriptor for ``sync_whole``, to be opened before writing and closed by the caller.
+
+        syncfs tells of a failed write-back once per open file: two stagings that shared one would hide it from one
+        another.
+        """
+        return os.open(".", _OPEN_FOLDER, dir_fd=self._root.fd)
+
+    def sync_whole(self, handle: int) -> None:
+        """Make everything on this file system durable; only where ``syncs_whole``.
+
+        On a file system that the kernel made read-only after an error syncfs does nothing, and succeeds.
+        """
+        if sys.platform == "linux":
+            linux.syncfs(handle)
+        if self._is_read_only() and not self._was_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def _is_read_only(self) -> bool:
+        return bool(os.fstatvfs(self._root.fd).f_flag & os.ST_RDONLY)
 
     @property
     def cannot_flush(self) -> bool:
@@ -227,23 +262,29 @@ class PosixRoot:
     def open_past_cache(self, key: str) -> tuple[int, str]:
         """Open for reading from the medium; returns the descriptor and the means (see ``Proof.how``)."""
         folder, name = self._split(key)
-        if self._direct:
+        if sys.platform == "linux" and self._direct:
             try:
                 fd = os.open(name, _OPEN_FILE | os.O_DIRECT, dir_fd=folder.fd)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
             else:
-                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-                return fd, "direct"
+                status = os.fstat(fd)
+                if stats.S_ISREG(status.st_mode) and status.st_dev == self.device:
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                    return fd, "direct"
+                os.close(fd)
         fd = os.open(name, _OPEN_FILE, dir_fd=folder.fd)
         return fd, self.evict(fd)
 
     def evict(self, fd: int) -> str:
         """Ask the page cache to forget an open file; returns how well that went."""
+        status = os.fstat(fd)
+        if not stats.S_ISREG(status.st_mode):
+            return "cached"
         if sys.platform == "linux":
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            cached = linux.is_cached(fd) if os.fstat(fd).st_size else False
+            cached = linux.is_cached(fd) if status.st_size else False
             return {True: "cached", False: "evicted", None: "dontneed"}[cached]
         if sys.platform == "darwin":
             fcntl.fcntl(fd, _F_NOCACHE, 1)
@@ -258,7 +299,9 @@ class PosixRoot:
 
     def writers(self) -> dict[int, str]:
         """Inodes on this volume that are open for writing, with the name of the program."""
-        return linux.open_for_writing(self.device) if sys.platform == "linux" else {}
+        if sys.platform == "linux":
+            return linux.open_for_writing(self.device)
+        return {}
 
     def free_bytes(self) -> int | None:
         """Room left for us."""
@@ -268,6 +311,21 @@ class PosixRoot:
     def close(self) -> None:
         """Let go of the folders."""
         self.forget_folders()
+
+
+def _name(name: str) -> str:
+    if name in ("", ".", ".."):
+        raise OSError(errno.EINVAL, "not a name below this folder")
+    return name
+
+
+@contextlib.contextmanager
+def _unless_refused() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
 
 
 class _Stat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import mmap
 import os
 import stat as stats
@@ -36,7 +37,7 @@ class LocalReader:
         if not stats.S_ISREG(status.st_mode):
             self._close()
             raise NotAFile("no plain file", url=url, key=key)
-        self.entry = _entry(key, status)
+        self.entry = entry_of(key, status)
 
     def chunks(self) -> Iterator[bytes | memoryview]:
         """Read from the start to the end of the file as it then is."""
@@ -50,19 +51,25 @@ class LocalReader:
 
     def _buffered(self) -> Iterator[bytes]:
         os.lseek(self._fd, 0, os.SEEK_SET)
-        wanted = min(self.entry.size_bytes + 1, CHUNK_BYTES)  # one byte more: a short read is the end
+        wanted = min(self.entry.size_bytes + 1, CHUNK_BYTES)  # one byte more: the whole and nothing else is the end
         while chunk := os.read(self._fd, wanted):
             yield chunk
-            if len(chunk) < wanted < CHUNK_BYTES:
+            if len(chunk) == self.entry.size_bytes < wanted:
                 return
+            wanted = CHUNK_BYTES
 
-    def _direct(self) -> Iterator[memoryview]:
-        """O_DIRECT wants whole, aligned blocks; where the file system refuses, the cache is asked to forget instead."""
+    def _direct(self) -> Iterator[bytes | memoryview]:
+        """Past the cache only whole, aligned blocks are read; where that is refused, the cache is asked to forget."""
         size = min(CHUNK_BYTES, -(-(self.entry.size_bytes + 1) // _ALIGNED) * _ALIGNED)
-        with mmap.mmap(-1, size) as buffer, memoryview(buffer) as view:
+        done = 0
+        with (
+            io.FileIO(self._fd, closefd=False) as file,  # readinto: the one read into a buffer that Windows has too
+            mmap.mmap(-1, size) as buffer,
+            memoryview(buffer) as view,
+        ):
             while True:
                 try:
-                    length = os.readv(self._fd, [view])
+                    length = file.readinto(view) or 0
                 except OSError as error:
                     if error.errno != errno.EINVAL:
                         raise
@@ -70,7 +77,8 @@ class LocalReader:
                 if length:
                     with view[:length] as piece:
                         yield piece
-                if length < size:
+                done += length
+                if not length or (length < size and done >= self.entry.size_bytes):
                     return
         yield from self._after_refusal()
 
@@ -85,7 +93,7 @@ class LocalReader:
 
     def look_again(self) -> Entry:
         """The open file, not the name."""
-        return _entry(self._key, os.fstat(self._fd))
+        return entry_of(self._key, os.fstat(self._fd))
 
     def being_written(self) -> bool:
         """Whether some program has the file open for writing, as far as the system can tell."""
@@ -105,5 +113,6 @@ class LocalReader:
         self._close()
 
 
-def _entry(key: str, status: os.stat_result) -> Entry:
+def entry_of(key: str, status: os.stat_result) -> Entry:
+    """What the system says of one file."""
     return Entry(key, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)

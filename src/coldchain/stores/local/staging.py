@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coldchain.errors import FlushFailed, NotFound, Occupied, StoreError, from_os_error
+from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, StoreGone, from_os_error
 from coldchain.model import Entry
-from coldchain.stores.local.reading import LocalReader
+from coldchain.stores.local.reading import LocalReader, entry_of
 
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
@@ -23,7 +24,8 @@ _WRITE_BACK_BYTES = 16 << 20
 @dataclass(frozen=True, slots=True)
 class _Staged:
     temporary: str
-    entry: Entry
+    elsewhere: bool
+    """On another file system than the root: something is mounted below it."""
 
 
 class LocalStaging:
@@ -33,6 +35,11 @@ class LocalStaging:
         self._root, self._url, self._owner = root, url, owner
         self._staged: dict[str, _Staged] = {}
         self._touched: set[str] = set()
+        """Folders in which names appeared and which the flush of the whole does not reach."""
+        try:
+            self._handle = root.flush_handle() if root.syncs_whole else -1
+        except OSError as error:
+            raise StoreGone(f"cannot be opened any more: {error.strerror}", url=url) from error
 
     def open(self, key: str, entry: Entry) -> LocalSink:
         """Make the folders above ``key`` and a temporary file in the last of them."""
@@ -43,34 +50,34 @@ class LocalStaging:
                 fd = self._root.create(temporary)
             except FileNotFoundError:
                 self._root.forget_folders()
-                for made in self._root.make_folders(folder):
-                    self._touched.add(made.rpartition("/")[0])
+                self._root.make_folders(folder)
                 fd = self._root.create(temporary)
         except NotADirectoryError:
             raise Occupied("a file or a link stands where a folder is needed", url=self._url, key=key) from None
         except OSError as error:
-            raise self._error(error, key) from error
+            raise self._naming(error, key) from error
         return LocalSink(self, key, temporary, fd, entry)
 
     def flush(self) -> None:
         """One ``syncfs`` where it can be trusted; elsewhere every file was flushed when it was closed."""
         if self._root.syncs_whole:
             try:
-                self._root.sync_whole()
+                self._root.sync_whole(self._handle)
             except OSError as error:
                 raise FlushFailed(f"the flush failed: {error.strerror}", url=self._url) from error
 
     def settle(self, key: str) -> None:
         """Make durable what already stands under ``key`` (for adoption), with the next flush."""
-        if self._root.syncs_whole:
-            return
         try:
+            if self._root.syncs_whole and self._root.stat(key).st_dev == self._root.device:
+                return
             fd = self._root.open(key)
             try:
                 self._root.sync_file(fd)
-                self._root.sync_folder(key.rpartition("/")[0])
             finally:
                 os.close(fd)
+            for folder in _with_parents({key.rpartition("/")[0]}):
+                self._root.sync_folder(folder)
         except OSError as error:
             raise FlushFailed(f"the flush failed: {error.strerror}", url=self._url, key=key) from error
 
@@ -94,13 +101,21 @@ class LocalStaging:
                     self._check_unchanged(key, old)
                     self._root.replace(staged.temporary, key)
             except OSError as error:
-                results[key] = error if isinstance(error, StoreError) else self._error(error, key)
+                results[key] = self._naming(error, key)
                 continue
             del self._staged[key]
-            self._touched.add(key.rpartition("/")[0])
-            results[key] = staged.entry
+            if not self._root.syncs_whole or staged.elsewhere:
+                self._touched.add(key.rpartition("/")[0])
+            results[key] = self._seen(key)
         self._flush_names()
         return results
+
+    def _seen(self, key: str) -> Entry | StoreError:
+        """A rename changes the ctime, and some places show another mtime once a file is closed."""
+        try:
+            return entry_of(key, self._root.stat(key))
+        except OSError as error:
+            return self._error(error, key)
 
     def _check_unchanged(self, key: str, old: Entry) -> None:
         try:
@@ -108,16 +123,16 @@ class LocalStaging:
         except FileNotFoundError:
             raise NotFound("what was to be replaced is gone", url=self._url, key=key) from None
         now = (status.st_size, status.st_mtime_ns, status.st_ino)
-        if now != (old.size_bytes, old.mtime_ns, old.inode):
+        ctime_ns = status.st_ctime_ns if self._root.stable_inodes and old.ctime_ns else old.ctime_ns
+        if now != (old.size_bytes, old.mtime_ns, old.inode) or ctime_ns != old.ctime_ns:
             raise Occupied("another file took this name meanwhile", url=self._url, key=key)
 
     def _flush_names(self) -> None:
         try:
             if self._root.syncs_whole:
-                self._root.sync_whole()
-            else:
-                for folder in sorted(self._touched):
-                    self._root.sync_folder(folder)
+                self._root.sync_whole(self._handle)
+            for folder in _with_parents(self._touched):
+                self._root.sync_folder(folder)
         except OSError as error:
             raise FlushFailed(f"the flush of names failed: {error.strerror}", url=self._url) from error
         self._touched.clear()
@@ -132,12 +147,21 @@ class LocalStaging:
         """Remove every temporary file that is left."""
         for key in list(self._staged):
             self.discard(key)
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def _error(self, error: OSError, key: str) -> StoreError:
         return error if isinstance(error, StoreError) else from_os_error(error, url=self._url, key=key)
 
-    def _closed(self, key: str, temporary: str, entry: Entry) -> None:
-        self._staged[key] = _Staged(temporary, entry)
+    def _naming(self, error: OSError, key: str) -> StoreError:
+        """EINVAL is what exFAT, NTFS and SMB say of a name that they cannot keep."""
+        if error.errno == errno.EINVAL and not isinstance(error, StoreError):
+            return NameRefused("this place cannot keep this name", url=self._url, key=key)
+        return self._error(error, key)
+
+    def _closed(self, key: str, staged: _Staged) -> None:
+        self._staged[key] = staged
 
 
 class LocalSink:
@@ -168,17 +192,15 @@ class LocalSink:
         try:
             root.keep(self._fd, self._entry)
             status = os.fstat(self._fd)
-            if not root.syncs_whole or status.st_dev != root.device:
+            elsewhere = status.st_dev != root.device
+            if not root.syncs_whole or elsewhere:
                 root.sync_file(self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)
         except OSError as error:
             self.abort()
             raise self._staging._error(error, self._key) from error
-        entry = Entry(
-            self._key, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
-        )
-        self._staging._closed(self._key, self._temporary, entry)
+        self._staging._closed(self._key, _Staged(self._temporary, elsewhere))
 
     def abort(self) -> None:
         """Remove the temporary file."""
@@ -188,6 +210,18 @@ class LocalSink:
             self._fd = -1
         with contextlib.suppress(OSError):
             self._staging._root.unlink(self._temporary)
+
+
+def _with_parents(folders: set[str]) -> list[str]:
+    """The folders and all above them, which another staging may have made and not flushed yet."""
+    found: set[str] = set()
+    waiting = list(folders)
+    while waiting:
+        folder = waiting.pop()
+        if folder not in found:
+            found.add(folder)
+            waiting.append(folder.rpartition("/")[0])
+    return sorted(found, reverse=True)
 
 
 def _temporary_name(owner: str) -> str:

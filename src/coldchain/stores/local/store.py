@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import errno
 import os
@@ -12,9 +13,9 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from coldchain.errors import NotAFile, NotFound, StoreError, StoreGone, from_os_error
+from coldchain.errors import ConfigurationError, NotAFile, NotFound, StoreError, StoreGone, from_os_error
 from coldchain.model import Entry, Oddity
 from coldchain.stores.base import Traits
 from coldchain.stores.local.reading import LocalReader
@@ -30,14 +31,26 @@ else:
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
 
+_DRIVE = re.compile(r"/[A-Za-z]:")
 _LEFTOVER = re.compile(r"\.~([0-9a-z]*)-[0-9a-f]{8}\.coldchain")
 _WRITERS_FRESH_S = 1.0
-_WHAT = {stats.S_ISFIFO: "a named pipe", stats.S_ISSOCK: "a socket", stats.S_ISCHR: "a device", stats.S_ISBLK: "a device"}
+_WHAT = {
+    stats.S_ISFIFO: "a named pipe",
+    stats.S_ISSOCK: "a socket",
+    stats.S_ISCHR: "a device",
+    stats.S_ISBLK: "a device",
+}
 
 
 def path_of(url: str) -> str:
-    """The folder that a ``file://`` URL or a plain path names."""
-    return unquote(urlsplit(url).path) if url.startswith("file://") else url
+    """The folder that a ``file://`` URL or a plain path names; raises ConfigurationError for one that names a host."""
+    if not url.startswith("file://"):
+        return url
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise ConfigurationError(f"{url}: write file:///folder, with %23 for # and %3F for ?, or the plain path")
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    return path[1:] if sys.platform == "win32" and _DRIVE.match(path) else path
 
 
 class LocalStore:
@@ -96,15 +109,8 @@ class LocalStore:
     def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Walk one folder at a time; only the names of the folders on the way are in memory."""
         root = self.root()
-        root.forget_folders()
         base = f"{prefix}/" if prefix else ""
-        try:
-            names = root.names(prefix)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise self._error(error, prefix) from error
-        stack = [(base, root.stat_names(prefix), iter(names))]
+        stack = [(base, root.stat_names(prefix), iter(names))] if (names := self._names(prefix)) else []
         while stack:
             folder, stat, rest = stack[-1]
             for name in rest:
@@ -134,13 +140,17 @@ class LocalStore:
 
     def folders(self, prefix: str = "") -> Iterator[str]:
         """The folders directly below ``prefix``."""
+        yield from (name[:-1] for name in self._names(prefix) if name[-1] == "/")
+
+    def _names(self, prefix: str) -> builtins.list[str]:
+        """The names in one folder, looked up afresh; none when it is not there, unless it is the root (P10)."""
         root = self.root()
         root.forget_folders()
         try:
-            yield from (name[:-1] for name in root.names(prefix) if name[-1] == "/")
-        except (FileNotFoundError, NotADirectoryError):
-            return
+            return root.names(prefix)
         except OSError as error:
+            if prefix and isinstance(error, FileNotFoundError | NotADirectoryError):
+                return []
             raise self._error(error, prefix) from error
 
     def stat(self, key: str) -> Entry:
@@ -160,8 +170,14 @@ class LocalStore:
             while parent := parent.rpartition("/")[0]:
                 with contextlib.suppress(OSError):
                     if stats.S_ISLNK(self.root().stat(parent).st_mode):
-                        return NotAFile("a symbolic link stands in the way; links are not followed", url=self.url, key=key)
+                        return NotAFile(
+                            "a symbolic link stands in the way; links are not followed", url=self.url, key=key
+                        )
             return NotFound("not there", url=self.url, key=key)
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # what opening a socket or a device without a driver says
+            with contextlib.suppress(OSError):
+                if isinstance(seen := _seen(key, self.root().stat(key)), Oddity):
+                    return NotAFile(seen.reason, url=self.url, key=key)
         return self._error(error, key)
 
     def busy(self, key: str) -> str:
@@ -192,7 +208,9 @@ class LocalStore:
 
     def stage(self, owner: str = "") -> LocalStaging:
         """Begin to write."""
-        return LocalStaging(self.root(), self.url, owner)
+        root = self.root()
+        root.forget_folders()
+        return LocalStaging(root, self.url, owner)
 
     def delete(self, key: str) -> None:
         """Remove one name, and make that durable."""

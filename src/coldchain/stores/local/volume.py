@@ -8,7 +8,7 @@ from pathlib import Path
 
 _BY_UUID = Path("/dev/disk/by-uuid")
 _MOUNTS = Path("/proc/self/mountinfo")
-_NETWORK = frozenset({"cifs", "smb3", "nfs", "nfs4", "9p", "fuse.sshfs", "fuse.rclone", "davfs", "glusterfs", "ceph"})
+_NETWORK = frozenset({"cifs", "smb3", "nfs", "nfs4", "9p", "davfs", "glusterfs", "ceph"})
 
 
 def volume_of(path: str) -> str:
@@ -20,15 +20,16 @@ def volume_of(path: str) -> str:
     status = os.stat(path)
     if sys.platform == "win32":
         return f"serial:{status.st_dev:x}"
-    if sys.platform == "linux":
-        if uuid := _uuid(status.st_dev):
-            return f"uuid:{uuid}"
-        if share := _share(status.st_dev):
-            return share
+    if uuid := _uuid(status.st_dev):
+        return f"uuid:{uuid}"
+    if share := _share(status.st_dev):
+        return share
     return f"fsid:{os.statvfs(path).f_fsid:x}"
 
 
 def _uuid(device: int) -> str:
+    if sys.platform != "linux":
+        return ""
     try:
         links = list(_BY_UUID.iterdir())
     except OSError:
@@ -43,6 +44,8 @@ def _uuid(device: int) -> str:
 
 
 def _share(device: int) -> str:
+    if sys.platform != "linux":
+        return ""
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -51,6 +54,6 @@ def _share(device: int) -> str:
     for line in lines:
         fields = line.split(" ")
         kind, what = fields[fields.index("-") + 1 :][:2]
-        if fields[2] == wanted and kind in _NETWORK:
+        if fields[2] == wanted and (kind in _NETWORK or kind.startswith("fuse")):  # f_fsid is 0 on all of FUSE
             return f"{kind}:{what}"
     return ""
