@@ -1,0 +1,1 @@
+"""Instruments that are played: true layouts, files that grow, markers last; see ``base.py``."""
