@@ -17,6 +17,7 @@ if sys.platform != "linux":
 _EXT, _XFS, _BTRFS, _F2FS, _TMPFS = 0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994
 _SYNCS_WHOLE = frozenset({_EXT, _XFS, _BTRFS, _F2FS, _TMPFS})
 _DIRECT = frozenset({_EXT, _XFS, _BTRFS, _F2FS})
+_MEMORY = frozenset({_TMPFS, 0x858458F6})  # tmpfs, ramfs
 
 RENAME_NOREPLACE = 1
 SYNC_FILE_RANGE_WRITE = 2
@@ -46,6 +47,11 @@ def syncs_whole(f_type: int) -> bool:
 def direct_reaches_medium(f_type: int) -> bool:
     """Whether O_DIRECT is known to read from the medium here (tmpfs accepts the flag and reads memory)."""
     return f_type in _DIRECT
+
+
+def is_memory(fd: int) -> bool:
+    """Whether ``fd`` lies on a file system that is nothing but a cache."""
+    return file_system(fd) in _MEMORY
 
 
 def syncfs(fd: int) -> None:

@@ -43,7 +43,8 @@ class _Folder:
         self.fd = fd
 
     def __del__(self) -> None:
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
 
 
 class PosixRoot:
@@ -94,14 +95,16 @@ class PosixRoot:
         return self._root, missing[::-1]
 
     def _split(self, key: str) -> tuple[_Folder, str]:
-        parent, _, name = key.rpartition("/")
-        return self._folder(parent), _name(name)
+        parent, slash, name = key.rpartition("/")
+        return self._folder(_name(parent) if slash else ""), _name(name)
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, ascending; those of folders end in "/"."""
         opened = self._folder(folder)
         with os.scandir(opened.fd) as found:
             names = [item.name + "/" if item.is_dir(follow_symlinks=False) else item.name for item in found]
+        if not names and os.fstat(opened.fd).st_nlink == 0:  # readdir(3) shows a removed folder as an empty one
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         names.sort()
         return names
 
@@ -121,7 +124,7 @@ class PosixRoot:
             if missing:
                 folder, name = self._split(missing[-1])
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=folder.fd)
+                    _mkdir(folder, name)
                     made.append(missing[-1])
         return made
 
@@ -283,6 +286,8 @@ class PosixRoot:
         if not stats.S_ISREG(status.st_mode):
             return "cached"
         if sys.platform == "linux":
+            if linux.is_memory(fd):
+                return "cached"
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             cached = linux.is_cached(fd) if status.st_size else False
             return {True: "cached", False: "evicted", None: "dontneed"}[cached]
@@ -309,14 +314,24 @@ class PosixRoot:
         return status.f_bavail * status.f_frsize
 
     def close(self) -> None:
-        """Let go of the folders."""
+        """Let go of the folders; whoever still uses one lets go of it on return."""
+        self._root = _Folder(-1)
         self.forget_folders()
 
 
 def _name(name: str) -> str:
     if name in ("", ".", ".."):
-        raise OSError(errno.EINVAL, "not a name below this folder")
+        raise OSError(errno.EILSEQ, "not a name below this folder")
     return name
+
+
+def _mkdir(folder: _Folder, name: str) -> None:
+    try:
+        os.mkdir(name, dir_fd=folder.fd)
+    except FileNotFoundError:
+        if os.fstat(folder.fd).st_nlink == 0:
+            raise
+        raise OSError(errno.EILSEQ, "this place cannot keep this name") from None  # what exfat-fuse means by ENOENT
 
 
 @contextlib.contextmanager

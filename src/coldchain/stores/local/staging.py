@@ -34,6 +34,8 @@ class LocalStaging:
     def __init__(self, root: LocalRoot, url: str, owner: str) -> None:
         self._root, self._url, self._owner = root, url, owner
         self._staged: dict[str, _Staged] = {}
+        self._sinks: set[LocalSink] = set()
+        """Those that are neither closed nor aborted."""
         self._touched: set[str] = set()
         """Folders in which names appeared and which the flush of the whole does not reach."""
         try:
@@ -55,8 +57,10 @@ class LocalStaging:
         except NotADirectoryError:
             raise Occupied("a file or a link stands where a folder is needed", url=self._url, key=key) from None
         except OSError as error:
-            raise self._naming(error, key) from error
-        return LocalSink(self, key, temporary, fd, entry)
+            raise self._naming(error, key, "") from error
+        sink = LocalSink(self, key, temporary, fd, entry)
+        self._sinks.add(sink)
+        return sink
 
     def flush(self) -> None:
         """One ``syncfs`` where it can be trusted; elsewhere every file was flushed when it was closed."""
@@ -92,6 +96,7 @@ class LocalStaging:
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
         """Rename, then make the names durable; a failure of that last step is raised for all."""
         results: dict[str, Entry | StoreError] = {}
+        renamed = False
         for key, old in keys.items():
             staged = self._staged[key]
             try:
@@ -101,13 +106,15 @@ class LocalStaging:
                     self._check_unchanged(key, old)
                     self._root.replace(staged.temporary, key)
             except OSError as error:
-                results[key] = self._naming(error, key)
+                results[key] = self._naming(error, key, staged.temporary)
                 continue
             del self._staged[key]
+            renamed = True
             if not self._root.syncs_whole or staged.elsewhere:
                 self._touched.add(key.rpartition("/")[0])
             results[key] = self._seen(key)
-        self._flush_names()
+        if renamed:
+            self._flush_names()
         return results
 
     def _seen(self, key: str) -> Entry | StoreError:
@@ -144,7 +151,9 @@ class LocalStaging:
             self._root.unlink(staged.temporary)
 
     def close(self) -> None:
-        """Remove every temporary file that is left."""
+        """Remove every temporary file that is left, also of files that were begun and never closed."""
+        for sink in list(self._sinks):
+            sink.abort()
         for key in list(self._staged):
             self.discard(key)
         if self._handle >= 0:
@@ -154,13 +163,23 @@ class LocalStaging:
     def _error(self, error: OSError, key: str) -> StoreError:
         return error if isinstance(error, StoreError) else from_os_error(error, url=self._url, key=key)
 
-    def _naming(self, error: OSError, key: str) -> StoreError:
-        """EINVAL is what exFAT, NTFS and SMB say of a name that they cannot keep."""
-        if error.errno == errno.EINVAL and not isinstance(error, StoreError):
+    def _naming(self, error: OSError, key: str, temporary: str) -> StoreError:
+        """EINVAL is what NTFS and SMB say of a name that they cannot keep; exfat-fuse says ENOENT of a rename."""
+        if isinstance(error, StoreError):
+            return error
+        if error.errno == errno.EINVAL or (error.errno == errno.ENOENT and temporary and self._stands(temporary)):
             return NameRefused("this place cannot keep this name", url=self._url, key=key)
         return self._error(error, key)
 
-    def _closed(self, key: str, staged: _Staged) -> None:
+    def _stands(self, key: str) -> bool:
+        try:
+            self._root.stat(key)
+        except OSError:
+            return False
+        return True
+
+    def _closed(self, sink: LocalSink, key: str, staged: _Staged) -> None:
+        self._sinks.discard(sink)
         self._staged[key] = staged
 
 
@@ -200,10 +219,11 @@ class LocalSink:
         except OSError as error:
             self.abort()
             raise self._staging._error(error, self._key) from error
-        self._staging._closed(self._key, _Staged(self._temporary, elsewhere))
+        self._staging._closed(self, self._key, _Staged(self._temporary, elsewhere))
 
     def abort(self) -> None:
         """Remove the temporary file."""
+        self._staging._sinks.discard(self)
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._fd)

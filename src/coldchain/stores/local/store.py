@@ -10,7 +10,7 @@ import re
 import stat as stats
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -56,8 +56,9 @@ def path_of(url: str) -> str:
 class LocalStore:
     """Files below one folder; implements ``coldchain.stores.base.Store``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, opener: Callable[[str], LocalRoot] = Root) -> None:
         self.url = url
+        self._opener = opener
         self.path = path_of(url)
         self._root: LocalRoot | None = None
         self._writers: dict[int, str] = {}
@@ -69,7 +70,7 @@ class LocalStore:
         """The folder itself; raises NotFound when it is not there."""
         if self._root is None:
             try:
-                self._root = Root(self.path)
+                self._root = self._opener(self.path)
             except NotADirectoryError:
                 raise NotAFile("not a folder", url=self.url) from None
             except OSError as error:
@@ -166,13 +167,12 @@ class LocalStore:
     def _looking(self, error: OSError, key: str) -> StoreError:
         """A file in the place of a folder means that nothing stands below it."""
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            parent = key
-            while parent := parent.rpartition("/")[0]:
+            above = key
+            while above:
                 with contextlib.suppress(OSError):
-                    if stats.S_ISLNK(self.root().stat(parent).st_mode):
-                        return NotAFile(
-                            "a symbolic link stands in the way; links are not followed", url=self.url, key=key
-                        )
+                    if stats.S_ISLNK(self.root().stat(above).st_mode):
+                        return NotAFile("a symbolic link stands there; links are not followed", url=self.url, key=key)
+                above = above.rpartition("/")[0]
             return NotFound("not there", url=self.url, key=key)
         if error.errno in (errno.ENXIO, errno.ENODEV):  # what opening a socket or a device without a driver says
             with contextlib.suppress(OSError):

@@ -113,11 +113,13 @@ class WindowsRoot:
             if sys.platform == "win32" and (reason := refusal(name)):
                 raise OSError(errno.EILSEQ, reason)
             if name in ("", ".", ".."):
-                raise OSError(errno.EINVAL, "not a name below this folder")
+                raise OSError(errno.EILSEQ, "not a name below this folder")
         return os.sep.join((self._root, *parts))
 
     def _checked(self, key: str, *, folder: bool = False) -> str:
         """The path of ``key``, whose components are no links; the last one counts only when it is a folder."""
+        if not key and not folder:
+            raise OSError(errno.EILSEQ, "not a name below this folder")
         path = self._path(key)
         parts = key.split("/") if key else []
         checked = self._root

@@ -1,0 +1,83 @@
+"""Are the rules of Windows right, as far as they can be tried elsewhere?  Its system calls were never run."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from coldchain.errors import NameRefused, StoreFull, StoreGone, Unreliable, from_os_error
+from coldchain.stores.local.windows import WindowsRoot, long_path, refusal, translated
+
+
+@pytest.mark.parametrize(
+    ("path", "long"),
+    [
+        ("C:\\data", "\\\\?\\C:\\data"),
+        ("Z:\\", "\\\\?\\Z:\\"),
+        ("C:/data/x", "\\\\?\\C:\\data\\x"),
+        ("\\\\server\\share\\x", "\\\\?\\UNC\\server\\share\\x"),
+        ("//server/share", "\\\\?\\UNC\\server\\share"),
+        ("\\\\?\\C:\\data", "\\\\?\\C:\\data"),
+        ("\\\\?\\UNC\\server\\share", "\\\\?\\UNC\\server\\share"),
+    ],
+)
+def test_paths_have_the_form_without_a_limit(path: str, long: str) -> None:
+    assert long_path(path) == long == long_path(long)
+
+
+def test_names_that_would_leave_the_folder_or_hide_the_bytes_are_refused() -> None:
+    for name in ("", ".", "..", "..\\x", "a/b", "file:stream", "a\x00", "a\x1f", *'<>"|?*'):
+        assert refusal(name)
+    for name in ("a", "...", "a.", "é", "CON", ".coldchain", "a b"):
+        assert refusal(name) == ""
+
+
+class _WindowsError(OSError):
+    """An OSError as Python on Windows makes it."""
+
+    winerror: int
+
+
+@pytest.mark.parametrize(
+    ("winerror", "kind"),
+    [(32, Unreliable), (112, StoreFull), (1295, StoreFull), (123, NameRefused), (64, StoreGone), (19, StoreGone)],
+)
+def test_errors_of_windows_mean_what_they_say(winerror: int, kind: type[Exception]) -> None:
+    error = _WindowsError(errno.EINVAL, "text of Windows")
+    error.winerror = winerror
+    with pytest.raises(OSError, match="text of Windows") as caught, translated():
+        raise error
+    assert type(from_os_error(caught.value, url="", key="")) is kind
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    with pytest.raises(PermissionError), translated():
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_a_file_that_is_swapped_for_a_link_before_it_is_opened_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"canary")
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place/f").symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError) as caught:
+        WindowsRoot(str(tmp_path / "place")).open("f")
+    assert caught.value.errno == errno.ELOOP
+
+
+def test_a_root_that_is_a_file_or_is_not_there_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        WindowsRoot(str(tmp_path / "file"))
+    with pytest.raises(FileNotFoundError):
+        WindowsRoot(str(tmp_path / "gone"))
+
+
+def test_folders_are_made_once_and_told(tmp_path: Path) -> None:
+    root = WindowsRoot(str(tmp_path))
+    assert root.make_folders("a/b") == ["a", "a/b"]
+    assert root.make_folders("a/b/c") == ["a/b/c"]
+    assert root.make_folders("") == []
+    assert os.path.isdir(tmp_path / "a/b/c")
