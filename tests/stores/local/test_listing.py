@@ -72,7 +72,7 @@ def test_hundreds_of_nested_folders_need_no_stack(store: LocalStore) -> None:
         store.root().rmdir("/".join("d" * depth))
 
 
-def test_links_pipes_sockets_and_devices_are_oddities_and_are_never_opened(both: LocalStore, place: Path) -> None:
+def test_links_pipes_and_sockets_are_oddities_and_reading_them_never_blocks(both: LocalStore, place: Path) -> None:
     fill(place, "plain")
     (place / "link").symlink_to("plain")
     (place / "dangling").symlink_to("nowhere")

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -303,6 +305,33 @@ def test_p18_a_reader_that_is_open_lets_the_instrument_rename_and_delete(both: L
         (place / "f").rename(place / "g")
         (place / "g").unlink()
         assert b"".join(bytes(chunk) for chunk in reader.chunks()) == b"x"
+
+
+def test_files_of_many_threads_land_in_their_own_folders_while_the_open_ones_are_dropped(
+    store: LocalStore, place: Path
+) -> None:
+    """A descriptor that is closed under somebody's hands is soon that of another folder."""
+    stop = Event()
+
+    def drop() -> None:
+        while not stop.is_set():
+            store.root().forget_folders()
+
+    def work(worker: int) -> None:
+        for number in range(40):
+            key = f"{worker}/{number % 7}/{worker}/{number}"
+            assert isinstance(send(store, {key: key.encode()})[key], Entry)
+            assert content(store, key) == key.encode()
+
+    with ThreadPoolExecutor(5) as pool:
+        dropping = pool.submit(drop)
+        try:
+            list(pool.map(work, range(4)))
+        finally:
+            stop.set()
+        dropping.result()
+    assert all(body.decode() == key for key, body in standing(place).items())
+    assert len(keys(store)) == 160
 
 
 @needs_root

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, StoreGone, from_os_error
+from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, from_os_error
 from coldchain.model import Entry
 from coldchain.stores.local.reading import LocalReader, entry_of
 
@@ -41,7 +41,7 @@ class LocalStaging:
         try:
             self._handle = root.flush_handle() if root.syncs_whole else -1
         except OSError as error:
-            raise StoreGone(f"cannot be opened any more: {error.strerror}", url=url) from error
+            raise from_os_error(error, url=url, key="") from error
 
     def open(self, key: str, entry: Entry) -> LocalSink:
         """Make the folders above ``key`` and a temporary file in the last of them."""
