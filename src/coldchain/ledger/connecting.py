@@ -1,0 +1,110 @@
+"""How is the driver set up for a ledger?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.engine import URL
+
+from coldchain.errors import ConfigurationError
+from coldchain.ledger.database import BEGIN
+from coldchain.ledger.schema import POSTGRES_SCHEMA
+from coldchain.ledger.translating import Where, translated
+
+BUSY_SECONDS = 60
+"""How long one process waits for another's transaction; the longest records a batch, well under a second."""
+
+
+def sqlite(file: Path, *, new: bool = False) -> Connection:
+    """Open a SQLite file for reading and writing; ``new``: while it is made, without a write-ahead log.
+
+    ``synchronous = FULL``: a commit in WAL mode is durable only with it (https://www.sqlite.org/pragma.html).
+    """
+    journal = "DELETE" if new else "WAL"
+    pragmas = (f"journal_mode = {journal}", "synchronous = FULL", "foreign_keys = ON", "cell_size_check = ON")
+    return _sqlite_engine(f"{_uri(file)}?mode=rw", pragmas).connect()
+
+
+def sqlite_for_reading(file: Path, *, alone: bool = False) -> Connection:
+    """Open a SQLite file for reading; ``alone``: nobody writes, so neither locks nor files beside it are needed."""
+    manner = "immutable=1" if alone else "mode=ro"
+    return _sqlite_engine(f"{_uri(file)}?{manner}", ("query_only = ON", "cell_size_check = ON")).connect()
+
+
+def postgres(url: URL, where: Where, *, read_only: bool = False) -> Connection:
+    """Connect to PostgreSQL; raises LedgerError."""
+    options = "-c lock_timeout=60s -c timezone=UTC"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    theirs = url.query.get("options", "")
+    try:
+        with translated(where):
+            arguments = {"connect_timeout": 20, "application_name": "coldchain"} | dict(url.query)
+            arguments["options"] = f"{options} {theirs if isinstance(theirs, str) else ' '.join(theirs)}".strip()
+            engine = create_engine(url.set(query={}), connect_args=arguments, poolclass=NullPool, hide_parameters=True)
+            connection = engine.connect()
+            move_in(connection)
+            return connection
+    except ModuleNotFoundError:
+        raise ConfigurationError("a ledger in PostgreSQL needs the driver: pip install 'coldchain[postgres]'") from None
+
+
+def move_in(connection: Connection) -> None:
+    """Let plain table names mean those of coldchain's own schema."""
+    connection.exec_driver_sql(f"SET search_path TO {POSTGRES_SCHEMA}")
+    if not connection.in_nested_transaction():
+        connection.commit()
+
+
+class Untouched:
+    """The hope that nobody writes to a SQLite file; whoever does makes a write-ahead log first."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._was = self._look()
+
+    def disturbed(self) -> bool:
+        """Whether somebody has the file open for writing, or had it since."""
+        return os.path.exists(f"{self._file}-wal") or self._look() != self._was
+
+    def reopen(self) -> Connection:
+        """Open it with locks."""
+        return sqlite_for_reading(self._file)
+
+    def _look(self) -> tuple[int, int, int]:
+        found = os.stat(self._file)
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _uri(file: Path) -> str:
+    path = file.as_posix()
+    return "file:" + quote(path if path.startswith("/") else f"/{path}")
+
+
+def _sqlite_engine(uri: str, pragmas: tuple[str, ...]) -> Engine:
+    arguments = {"uri": True, "timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(uri, arguments), poolclass=NullPool, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: Any, _record: object) -> None:
+        for pragma in pragmas:
+            driver.execute(f"PRAGMA {pragma}").fetchall()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver's own idea of when to begin is switched off by isolation_level=None.
+        connection.exec_driver_sql(connection.info.get(BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _connect(uri: str, arguments: dict[str, Any]) -> Any:
+    import sqlite3
+
+    return sqlite3.connect(uri, **arguments)
