@@ -147,7 +147,8 @@ def test_the_tables_agree_with_each_other(raw: Path, region: Path) -> None:
 
 
 def test_the_viewer_file_is_a_zip(raw: Path, region: Path) -> None:
-    assert zipfile.ZipFile(region / f"{raw.name}_region_0.vzg").testzip() is None
+    with zipfile.ZipFile(region / f"{raw.name}_region_0.vzg") as archive:
+        assert archive.testzip() is None
 
 
 def test_markers_say_what_they_mark_and_come_when_that_is_done(played: tuple[Path, list[Step]], raw: Path) -> None:
