@@ -243,6 +243,16 @@ def test_optional_destinations_do_not_decide_the_exit_code(stage: Stage) -> None
     assert violations(replace(stage.evidence, optional=())) != []
 
 
+def test_a_file_that_vanished_before_it_was_read_is_a_reason_for_exit_code_3(stage: Stage) -> None:
+    stage.report(A, B, ("run/c.tif", "nas", "failed"), exit_code=3)
+    assert violations(stage.evidence) == []
+
+
+def test_an_interrupted_run_may_have_finished(stage: Stage) -> None:
+    stage.report(A, B, exit_code=130)
+    assert violations(stage.evidence) == []
+
+
 def test_a_layout_says_where_a_file_must_be(stage: Stage) -> None:
     (stage.nas / "run").rename(stage.nas / "2024")
     assert violations(stage.evidence) != []

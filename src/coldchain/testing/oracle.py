@@ -16,6 +16,7 @@ from pathlib import Path
 _OWN = re.compile(r"\.coldchain/(destination\.json|manifests/.+|agents/.+)")
 _VERSION = re.compile(r"~v[0-9]+")
 _NO_FILE = "no plain file"
+_INTERRUPTED = 130
 
 Tree = Mapping[str, str]
 """Path below a folder -> SHA-256 of the content."""
@@ -174,12 +175,13 @@ def _not_as_reported(scene: _Scene) -> Iterator[str]:
 
 
 def _dishonest_exit(scene: _Scene) -> Iterator[str]:
-    """P13: exit code 0 if, and only if, everything is verified wherever it must be."""
+    """P13: exit code 0 if, and only if, everything is verified wherever it must be; an interrupted run says so."""
     required = [name for name in scene.given.destinations if name not in scene.given.optional]
     missing = [(p, d) for p in scene.here for d in required if _states(scene, p, d) != {"verified"}]
     if scene.given.exit_code == 0 and not scene.given.report:
         yield "the exit code is 0, and the report is empty"
     for path, name in missing if scene.given.exit_code == 0 else []:
         yield f"the exit code is 0, and {path!r} is not verified at {name}"
-    if scene.given.exit_code != 0 and scene.here and not missing:
+    in_trouble = any(state != "verified" for _, name, state in scene.given.report if name not in scene.given.optional)
+    if scene.given.exit_code not in {0, _INTERRUPTED} and scene.here and not missing and not in_trouble:
         yield f"the exit code is {scene.given.exit_code}, and everything is verified"
