@@ -1,0 +1,159 @@
+"""Which values does a filled document make?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from coldchain.config.overlaps import Relation, relation
+from coldchain.config.places import Origin, ledger_file, ledger_url, local_path, place_url
+from coldchain.config.problems import Location, Problem, suggestion
+from coldchain.config.schema import NAME_RULE, VERSION, DestinationTable, Document, JobTable, check, is_name
+from coldchain.config.values import Brake, Config, Destination, Job
+from coldchain.model import Place
+
+STATE_FOLDER = "coldchain-state"
+LEDGER_FILE = "ledger.sqlite"
+
+
+def assemble(document: Mapping[str, Any], file: Path, origin: Origin, problems: list[Problem]) -> Config | None:
+    """Make the values; returns None when there is no telling, with the reasons in ``problems``.
+
+    ``problems`` already holds what could not be filled in; a value that was not filled is not judged.
+    """
+    unfilled = {problem.where for problem in problems}
+    found: list[Problem] = []
+    top = check(Document, document, (), found)
+    if top is not None and top.version != VERSION:
+        found.append(Problem(("version",), f"must be {VERSION}", quotes=True))
+    destinations = _destinations(document, origin, found)
+    jobs = _jobs(document, destinations, origin, found)
+    if not unfilled:
+        found += [problem for job in jobs.values() for problem in _overlaps(job)]
+    config = _config(top, jobs, file, origin, found) if top is not None else None
+    problems += [problem for problem in found if problem.where not in unfilled]
+    return config
+
+
+def _config(top: Document, jobs: dict[str, Job], file: Path, origin: Origin, found: list[Problem]) -> Config | None:
+    if not top.jobs:
+        found.append(Problem(("jobs",), "is empty: at least one [jobs.NAME] is needed"))
+    try:
+        state = local_path(top.state or STATE_FOLDER, origin)
+    except ValueError as error:
+        found.append(Problem(("state",), str(error), quotes=True))
+        return None
+    ledger = top.ledger or str(state / LEDGER_FILE)
+    try:
+        ledger_at = ledger_file(ledger, origin)
+    except ValueError as error:
+        found.append(Problem(("ledger",), str(error), quotes=top.ledger is not None))
+        return None
+    for job in jobs.values():
+        found += _own_things_in_source(job, state, ledger_at)
+    return Config(path=file, state=state, ledger_url=ledger_url(ledger, ledger_at), jobs=jobs)
+
+
+def _own_things_in_source(job: Job, state: Path, ledger_at: Path | None) -> Iterator[Problem]:
+    for key, path in (("state", state), ("ledger", ledger_at)):
+        if path is not None and relation(str(path), job.source.url) in (Relation.SAME, Relation.INSIDE):
+            yield Problem(
+                (key,), f"lies inside the source of job {job.name!r}, and would be carried as data; put it elsewhere"
+            )
+            return
+
+
+# --- tables by name ---------------------------------------------------------------------------------------------------
+
+
+def _tables(document: Mapping[str, Any], kind: str, found: list[Problem]) -> Iterator[tuple[Location, str, object]]:
+    tables = document.get(kind)
+    seen: dict[str, str] = {}
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if not is_name(name):
+            found.append(Problem((kind, name), f"this cannot be a name: {NAME_RULE}"))
+        elif (twin := seen.setdefault(name.lower(), name)) != name:
+            found.append(
+                Problem((kind, name), f"differs from {twin!r} only in capitals, which not every disk tells apart")
+            )
+        yield (kind, name), name, table
+
+
+def _place(name: str, text: str, where: Location, origin: Origin, found: list[Problem]) -> Place | None:
+    try:
+        return Place(name, place_url(text, origin))
+    except ValueError as error:
+        found.append(Problem(where, str(error), quotes=True))
+        return None
+
+
+def _destinations(document: Mapping[str, Any], origin: Origin, found: list[Problem]) -> dict[str, Destination]:
+    made = {}
+    for where, name, value in _tables(document, "destinations", found):
+        table = check(DestinationTable, value, where, found)
+        place = _place(name, table.url, (*where, "url"), origin, found) if table is not None else None
+        if table is not None and place is not None:
+            made[name] = replace(Destination(place), **table.given("url"))
+    return made
+
+
+def _jobs(
+    document: Mapping[str, Any], destinations: Mapping[str, Destination], origin: Origin, found: list[Problem]
+) -> dict[str, Job]:
+    made = {}
+    for where, name, value in _tables(document, "jobs", found):
+        table = check(JobTable, value, where, found)
+        if table is None:
+            continue
+        source = _place(name, table.source, (*where, "source"), origin, found)
+        found += _wrong_names(table.destinations, (*where, "destinations"), document.get("destinations"))
+        sent_to = tuple(destinations[wanted] for wanted in table.destinations if wanted in destinations)
+        if source is not None and len(sent_to) == len(table.destinations):
+            made[name] = _job(table, Job(name, source, sent_to))
+    return made
+
+
+def _job(table: JobTable, standard: Job) -> Job:
+    given = table.given("source", "destinations")
+    for key in ("include", "exclude"):
+        if key in given:
+            given[key] = tuple(given[key])
+    if table.brake is not None:
+        given["brake"] = Brake(table.brake.share, table.brake.least)
+    return replace(standard, **given)
+
+
+# --- what concerns several tables -------------------------------------------------------------------------------------
+
+
+def _wrong_names(wanted: Sequence[str], where: Location, defined: object) -> Iterator[Problem]:
+    names = [str(name) for name in defined] if isinstance(defined, dict) else []
+    for index, name in enumerate(wanted):
+        if name in wanted[:index]:
+            yield Problem((*where, index), "is named twice", quotes=True)
+        elif name not in names:
+            yield Problem((*where, index), f"is not defined; {suggestion(name, names)}", quotes=True)
+
+
+def _overlaps(job: Job) -> Iterator[Problem]:
+    """A job that would carry its own copies, or send two copies to one place (each would seem to be two)."""
+    where = ("jobs", job.name, "destinations")
+    for sent_to in job.destinations:
+        match relation(sent_to.place.url, job.source.url):
+            case Relation.SAME:
+                yield Problem(where, f"destination {sent_to.name!r} is the source itself")
+            case Relation.INSIDE:
+                yield Problem(where, f"destination {sent_to.name!r} lies inside the source")
+            case Relation.AROUND:
+                yield Problem(where, f"the source lies inside destination {sent_to.name!r}")
+    for one, other in combinations(job.destinations, 2):
+        match relation(one.place.url, other.place.url):
+            case Relation.SAME:
+                yield Problem(where, f"destinations {one.name!r} and {other.name!r} are the same place")
+            case Relation.INSIDE:
+                yield Problem(where, f"destination {one.name!r} lies inside destination {other.name!r}")
+            case Relation.AROUND:
+                yield Problem(where, f"destination {other.name!r} lies inside destination {one.name!r}")

@@ -1,0 +1,236 @@
+"""Which keys may a configuration hold, and which values may each have?
+
+Types and limits are checked by pydantic; what concerns several keys at once, or the disk, is checked in ``read``.
+A key that is not given stays ``None`` here: the defaults are those of ``values``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+
+from pathspec import GitIgnoreSpec
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from coldchain.config.problems import Location, Problem, suggestion, translate
+from coldchain.config.units import DURATION_HINT, SHARE_HINT, parse_duration, parse_share
+from coldchain.config.values import Brake, OnChange, Symlinks
+from coldchain.errors import ConfigurationError
+from coldchain.model import OWN_FOLDER, ProofKind
+
+VERSION = 1
+DIGESTS = ("sha256", "md5", "blake3")
+NO_BRAKE = Brake(share=1.0)
+
+NAME_LIMIT = 64
+NAME_RULE = f"letters, digits, '.', '_' and '-', begins with a letter or digit, {NAME_LIMIT} characters at most"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LAYOUT_FIELD = re.compile(r"\{([^{}]*)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def is_name(text: str) -> bool:
+    """Whether a job or a destination may be called so; the names become parts of file names."""
+    return len(text) <= NAME_LIMIT and _NAME.fullmatch(text) is not None
+
+
+# --- values of one key; the reasons never quote the value (P14) -------------------------------------------------------
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if _CONTROL.search(text):
+        raise ValueError(
+            "must not hold control characters (in \"…\" a backslash is written twice; '…' takes it as it is)"
+        )
+    return text
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"is not a name: {NAME_RULE}")
+    return text
+
+
+def _choice(words: Mapping[str, object]) -> Callable[[object], object]:
+    def choose(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError(f"must be text in quotes, one of {', '.join(words)}")
+        if value not in words:
+            raise ValueError(f"is none of {', '.join(words)}; {suggestion(value, words)}")
+        return words[value]
+
+    return choose
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ConfigurationError:
+            pass
+    raise ValueError(f"is no duration: {DURATION_HINT}")
+
+
+def _share(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_share(value)
+    except ConfigurationError:
+        raise ValueError(f"is no share: {SHARE_HINT}") from None
+
+
+def _part_of_one(share: float) -> float:
+    if not 0 <= share <= 1:  # nor is "not a number" between them
+        raise ValueError('must be from 0 to 1; a percentage stands in quotes, such as "5%"')
+    return share
+
+
+def _pattern(text: str) -> str:
+    try:
+        patterns = list(GitIgnoreSpec.from_lines([text]).patterns)
+    except (ValueError, re.error):
+        patterns = []
+    if not any(pattern.include is not None for pattern in patterns):
+        raise ValueError("is no gitignore pattern that could match a file")
+    return text
+
+
+def _selecting(patterns: list[str]) -> list[str]:
+    if all(pattern.startswith("!") for pattern in patterns):
+        raise ValueError('selects nothing: at least one pattern without "!" is needed; "*" is every file')
+    return patterns
+
+
+def _datasets(text: str) -> str:
+    words = ("folders", "whole")
+    if text in words:
+        return text
+    if not any(sign in text for sign in "*?["):
+        raise ValueError(f"is none of folders, whole, or a pattern such as */*; {suggestion(text, words)}")
+    if "\\" in text or any(part in ("", ".", "..", "**") for part in text.split("/")):
+        raise ValueError('must be a pattern for each level of folders below the source, divided by "/", such as */*')
+    return text
+
+
+def _layout(text: str) -> str:
+    *above, last = text.split("/")
+    if last != "{path}":
+        raise ValueError("must end with {path}, alone or after a slash, such as {dataset}/{path}")
+    if any(part in ("", ".", "..") for part in above) or "\\" in text or _CONTROL.search(text):
+        raise ValueError('must be a path below the destination: no "/" in front, none twice, no "..", no backslash')
+    fields = [field for part in above for field in _LAYOUT_FIELD.findall(part)]
+    if any(field not in ("job", "dataset") for field in fields):
+        raise ValueError("names an unknown field; known are {job}, {dataset} and, at the end, {path}")
+    if set(_LAYOUT_FIELD.sub("", text)) & {"{", "}"}:
+        raise ValueError("has a brace without its partner")
+    if fields.count("dataset") != above.count("{dataset}") or fields.count("dataset") > 1:
+        raise ValueError("must have {dataset} once, alone between slashes")  # it vanishes for files outside of datasets
+    if [part.lower() for part in above if part != "{dataset}"][:1] == [OWN_FOLDER]:
+        raise ValueError(f"must not begin with {OWN_FOLDER}, which is where coldchain keeps its own things")
+    return text
+
+
+def _brake(value: object) -> object:
+    if value is False:
+        return {"share": NO_BRAKE.share, "least": NO_BRAKE.least}
+    if not isinstance(value, dict):
+        raise ValueError("must be false or a table, such as { share = 0.5, least = 100 }")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_filled)]
+Name = Annotated[str, AfterValidator(_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+class Table(BaseModel):
+    """A table refuses keys that it does not know, and takes no value of another type for the one that it wants."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    def given(self, *without: str) -> dict[str, Any]:
+        """The keys that the person wrote, except some."""
+        return {key: getattr(self, key) for key in self.model_fields_set if key not in without}
+
+
+class BrakeTable(Table):
+    """``brake = { share = …, least = … }``."""
+
+    share: Annotated[float, BeforeValidator(_share), AfterValidator(_part_of_one)] = Brake().share
+    least: Annotated[int, Field(ge=0)] = Brake().least
+
+
+class JobTable(Table):
+    """``[jobs.NAME]``."""
+
+    source: Text
+    destinations: Annotated[list[str], Field(min_length=1)]
+    instrument: Name | None = None
+    datasets: Annotated[str, AfterValidator(_datasets)] | None = None
+    include: Annotated[list[Pattern], Field(min_length=1), AfterValidator(_selecting)] | None = None
+    exclude: list[Pattern] | None = None
+    settle: Annotated[timedelta | None, BeforeValidator(_duration)] = None
+    verify: Annotated[ProofKind | None, BeforeValidator(_choice({kind.word: kind for kind in ProofKind}))] = None
+    on_change: Annotated[OnChange | None, BeforeValidator(_choice({way.value: way for way in OnChange}))] = None
+    digest: Annotated[str | None, BeforeValidator(_choice({name: name for name in DIGESTS}))] = None
+    symlinks: Annotated[Symlinks | None, BeforeValidator(_choice({way.value: way for way in Symlinks}))] = None
+    brake: Annotated[BrakeTable | None, BeforeValidator(_brake)] = None
+
+
+class DestinationTable(Table):
+    """``[destinations.NAME]``."""
+
+    url: Text
+    layout: Annotated[str, AfterValidator(_layout)] | None = None
+    marker: bool | None = None
+    required: bool | None = None
+
+
+class Document(Table):
+    """The whole file; ``jobs`` and ``destinations`` are looked into table by table, so that all problems are found."""
+
+    version: int
+    state: Text | None = None
+    ledger: Text | None = None
+    jobs: dict[str, Any]
+    destinations: dict[str, Any]
+
+
+NOT_YET: Mapping[type[Table], tuple[str, ...]] = {
+    Document: ("notify",),
+    JobTable: ("schedule", "notify", "prune", "compress"),
+    DestinationTable: ("endpoint", "storage_class", "pack"),
+    BrakeTable: (),
+}
+"""Keys of the published interface that this version does not carry out: refused, for nothing is ignored in silence."""
+
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+def check(kind: type[AnyTable], value: object, where: Location, problems: list[Problem]) -> AnyTable | None:
+    """Check one table; adds to ``problems`` and returns None when something is wrong with it."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    problems += [_problem(kind, where, one["type"], one["loc"], one.get("ctx", {})) for one in found]
+    return None
+
+
+def _problem(kind: type[Table], where: Location, what: str, inside: Location, context: Mapping[str, Any]) -> Problem:
+    if what != "extra_forbidden":
+        return Problem((*where, *inside), translate(what, context), quotes=what != "missing")
+    table = BrakeTable if len(inside) > 1 else kind
+    key = str(inside[-1])
+    if key in NOT_YET[table]:
+        return Problem((*where, *inside), "not in this version of coldchain; take it out, so that nobody relies on it")
+    return Problem((*where, *inside), f"unknown key; {suggestion(key, table.model_fields)}")
