@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,14 +68,14 @@ class Untouched:
 
     def disturbed(self) -> bool:
         """Whether somebody has the file open for writing, or had it since."""
-        return os.path.exists(f"{self._file}-wal") or self._look() != self._was
+        return Path(f"{self._file}-wal").exists() or self._look() != self._was
 
     def reopen(self) -> Connection:
         """Open it with locks."""
         return sqlite_for_reading(self._file)
 
     def _look(self) -> tuple[int, int, int]:
-        found = os.stat(self._file)
+        found = self._file.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns
 
 

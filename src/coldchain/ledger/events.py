@@ -20,10 +20,12 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
 from coldchain.ledger.database import Database
+from coldchain.ledger.driving import Driven, raw
 from coldchain.ledger.schema import events as table
 
 PAGE = 2_000
 _FIELDS = [column for column in table.c if column.name != "hash"]
+_INSERT = Driven(table.insert(), table.c.keys())
 _HEAD = select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1)
 _WALK = select(*_FIELDS, table.c.hash).where(table.c.number > bindparam("after")).order_by(table.c.number).limit(PAGE)
 
@@ -91,9 +93,7 @@ class Events:
             detail = canonical_json(draft.detail) if draft.detail else "{}"
             last = _hash(last, (*row, detail))
             rows.append((*row, detail, last))
-        if rows:
-            names = [column.name for column in table.c]
-            connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
+        _INSERT.run(connection, rows)
 
     def find(self, job: str | None, dataset: str | None, path: str | None, limit: int | None) -> Iterator[Event]:
         """Yield what happened, ascending; with a limit the newest ones only."""
@@ -103,8 +103,7 @@ class Events:
                 statement = statement.where(column == (wanted if column is table.c.job else blob(wanted)))
         if limit is not None:
             newest = statement.order_by(table.c.number.desc()).limit(limit)
-            rows = self._database.read(lambda connection: connection.execute(newest).all())
-            yield from map(_event, reversed(rows))
+            yield from map(_event, reversed(self._rows(newest)))
             return
         for page in self._pages(statement):
             yield from map(_event, page)
@@ -124,21 +123,20 @@ class Events:
         return ChainReport(count, last.hex(), None, "")
 
     def _walk(self) -> Iterator[Sequence[Any]]:
-        after = -(1 << 62)
-        while page := self._database.read(lambda connection: connection.execute(_WALK, {"after": after}).all()):
+        after = {"after": -(1 << 62)}
+        while page := self._rows(_WALK, after):
             yield page
-            after = page[-1][0]
+            after = {"after": page[-1][0]}
 
     def _pages(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
-        after = 0
         statement = statement.order_by(table.c.number).limit(PAGE)
-        while True:
-            more = statement.where(table.c.number > after)
-            page = self._database.read(lambda connection, more=more: connection.execute(more).all())  # type: ignore[misc]
+        page = self._rows(statement)
+        while page:
             yield page
-            if len(page) < PAGE:
-                return
-            after = page[-1][0]
+            page = self._rows(statement.where(table.c.number > page[-1][0]))
+
+    def _rows(self, statement: Select[Any], values: dict[str, Any] | None = None) -> list[Any]:
+        return self._database.read(lambda connection: raw(connection, statement, values))
 
 
 def _head(connection: Connection) -> tuple[int, bytes]:

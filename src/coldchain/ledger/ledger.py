@@ -144,7 +144,7 @@ class Ledger:
         """
         self._recording.record(At(run, job, dataset, now), outcomes)
 
-    def refresh(  # noqa: PLR0913 - the signature is the contract of the package
+    def refresh(
         self, run: int, job: str, dataset: str, destination: str, records: Sequence[Record], now: datetime
     ) -> None:
         """Update how the source looks, and the proof, of records that stand; others are passed over.
@@ -154,7 +154,7 @@ class Ledger:
         """
         self._recording.refresh(At(run, job, dataset, now), destination, records)
 
-    def forget(  # noqa: PLR0913
+    def forget(  # noqa: PLR0913, PLR0917 - each is needed, and the order is that of ``refresh``
         self,
         run: int,
         job: str,
@@ -173,7 +173,7 @@ class Ledger:
         wrong = why.startswith("corrupt") if corrupt is None else corrupt
         self._recording.forget(At(run, job, dataset, now), destination, record, ("corrupt" if wrong else "lost", why))
 
-    def rebuild(  # noqa: PLR0913
+    def rebuild(
         self, run: int, job: str, dataset: str, destination: str, records: Iterable[Record], now: datetime
     ) -> int:
         """Write down records as a manifest tells them, where none stands (event ``rebuilt``); returns how many.

@@ -72,10 +72,10 @@ def parse(url: str) -> tuple[URL, Where]:
         return parsed, Where(str(file), file)
     if kind != "postgresql":
         raise ConfigurationError("a ledger is kept in sqlite:///PATH or postgresql://USER@HOST/NAME, nothing else")
-    if url.split("://", 1)[1].split("?")[0].count("@") > 1:
+    if url.split("://", 1)[1].split("?", maxsplit=1)[0].count("@") > 1:
         raise ConfigurationError("the password in the ledger's URL holds an '@': write it as %40")
     host = f"{parsed.host or 'localhost'}:{port}" if port else parsed.host or "localhost"
-    secrets = [str(parsed.password or ""), url.split("://", 1)[1].split("@")[0].partition(":")[2]]
+    secrets = [str(parsed.password or ""), url.split("://", 1)[1].split("@", maxsplit=1)[0].partition(":")[2]]
     secrets += [
         value for values in parsed.query.values() for value in ([values] if isinstance(values, str) else values)
     ]

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select
 from coldchain.errors import LedgerError
 from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
 from coldchain.ledger.database import Database
+from coldchain.ledger.driving import insert_one
 from coldchain.ledger.schema import datasets, places, sources
 from coldchain.model import Identity, SourceSeen, Tally
 
@@ -62,7 +63,7 @@ class Places:
         """The places whose records count now, by name of the destination."""
         statement = select(places.c.destination, places.c.id).where(places.c.job == job, places.c.current)
         rows = self._database.read(lambda connection: connection.execute(statement).all())
-        return {name: number for name, number in rows}
+        return dict(row._tuple() for row in rows)
 
     def place_id(self, job: str, name: str) -> int | None:
         """The place whose records count now; None when the destination was never seen."""
@@ -98,8 +99,7 @@ class Places:
         """The number of a dataset, which is made known if need be."""
         number = self.dataset_id(job, dataset)
         if number is None:
-            made = connection.execute(datasets.insert().values(job=job, name=blob(dataset)))
-            number = int(made.inserted_primary_key[0])
+            number = insert_one(connection, datasets.insert().values(job=job, name=blob(dataset)))
         return number
 
 

@@ -5,19 +5,22 @@ A batch is one transaction: the records and the events that tell of them are dur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
+from coldchain.ledger import means
 from coldchain.ledger.columns import blob, microseconds, signed
 from coldchain.ledger.database import Database
+from coldchain.ledger.driving import Driven, raw
 from coldchain.ledger.events import Draft, Events
+from coldchain.ledger.means import Means, make
 from coldchain.ledger.places import Places
-from coldchain.ledger.records import COLUMNS, make
+from coldchain.ledger.records import COLUMNS
 from coldchain.ledger.schema import records
 from coldchain.model import Manner, Record, Verified
 
@@ -41,19 +44,23 @@ class _Row(NamedTuple):
     dataset: int
 
 
-_WANTED = (
+_ADDRESS = ("in_place", "in_dataset", "of_path", "of_key")
+_THERE = and_(
     records.c.place_id == bindparam("in_place"),
     records.c.dataset_id == bindparam("in_dataset"),
     records.c.path == bindparam("of_path"),
     records.c.key == bindparam("of_key"),
 )
-_SETTABLE = [column.name for column in COLUMNS if column.name not in ("path", "key")]
-_INSERT = records.insert()
-_REWRITE = update(records).where(*_WANTED).values({name: bindparam(f"new_{name}") for name in _SETTABLE})
-_SUPERSEDE = update(records).where(*_WANTED).values(superseded=true())
-_REMOVE = delete(records).where(*_WANTED)
+_SETTABLE = [column.name for column in records.c if not column.primary_key]
+_INSERT = Driven(records.insert(), records.c.keys())
+_REWRITE = Driven(
+    update(records).where(_THERE).values({name: bindparam(f"new_{name}") for name in _SETTABLE}),
+    [*(f"new_{name}" for name in _SETTABLE), *_ADDRESS],
+)
 _KNOWN = select(*COLUMNS).where(
-    and_(*_WANTED[:2]), records.c.path.in_(bindparam("paths", expanding=True, type_=records.c.path.type))
+    records.c.place_id == bindparam("in_place"),
+    records.c.dataset_id == bindparam("in_dataset"),
+    records.c.path.in_(bindparam("paths", expanding=True, type_=records.c.path.type)),
 )
 
 
@@ -94,16 +101,18 @@ class Recording:
             pairs = [(old, record) for record in seen if (old := known.get(record.path, {}).get(record.key))]
             changes = [change(old, record) for old, record in pairs]
             _rewrite(connection, here, [record for record, _ in changes])
-            self._events.append(connection, at.run, at.now, [_told(at, destination, kind, r) for r, kind in changes])
+            self._events.append(
+                connection, at.run, at.now, [_draft(at, destination, r, _Told(kind)) for r, kind in changes]
+            )
 
     def forget(self, at: At, destination: str, record: Record, detail: tuple[str, str]) -> None:
         """Remove a record, because of ``detail``: the kind of event, and the reason."""
         kind, why = detail
         with self._database.write() as connection:
             here = self._here(connection, at, destination)
-            gone = connection.execute(_REMOVE, _address(here, record.path, record.key)).rowcount
-            if gone:
-                self._events.append(connection, at.run, at.now, [_told(at, destination, kind, record, why=why)])
+            address = dict(zip(_ADDRESS, _address(here, record), strict=True))
+            if connection.execute(delete(records).where(_THERE), address).rowcount:
+                self._events.append(connection, at.run, at.now, [_draft(at, destination, record, _Told(kind, why))])
 
     def rebuild(self, at: At, destination: str, found: Iterable[Record]) -> int:
         """Write down records as a manifest tells them, where none stands; returns how many."""
@@ -114,7 +123,7 @@ class Recording:
             known = _known(connection, here, [record.path for record in listed])
             new = [record for record in listed if record.key not in known.get(record.path, {})]
             _insert(connection, here, new)
-            self._events.append(connection, at.run, at.now, [_told(at, destination, "rebuilt", r) for r in new])
+            self._events.append(connection, at.run, at.now, [_draft(at, destination, r, _Told("rebuilt")) for r in new])
             return len(new)
 
     def _here(self, connection: Connection, at: At, destination: str) -> _Row:
@@ -122,27 +131,23 @@ class Recording:
         return _Row(self._places.place_to_write(at.job, destination), number)
 
 
-def _record_at(connection: Connection, at: At, here: _Row, outcomes: Sequence[Verified]) -> Iterator[Draft]:
+def _record_at(connection: Connection, at: At, here: _Row, outcomes: Sequence[Verified]) -> list[Draft]:
     known = _known(connection, here, [outcome.entry.path for outcome in outcomes])
-    old_keys = {(record.path, record.key) for versions in known.values() for record in versions.values()}
-    outdated: list[tuple[str, str]] = []
-    drafts: list[Draft] = []
+    stood = {(record.path, record.key) for versions in known.values() for record in versions.values()}
+    changed: dict[tuple[str, str], Record] = {}
+    drafts = []
     for outcome in outcomes:
         versions = known.setdefault(outcome.entry.path, {})
         before = versions.get(outcome.key)
-        others = [record for record in versions.values() if record.key != outcome.key and not record.superseded]
         after = _proved(outcome, before, microseconds(at.now))
-        versions[outcome.key] = after
-        for other in others:
-            versions[other.key] = other._replace(superseded=True)
-            outdated.append((other.path, other.key))
-        kind = _kind(outcome, before, bool(others))
-        drafts.append(_told(at, outcome.destination, kind, after, reason=outcome.reason, before=before))
-    final = {(o.entry.path, o.key): known[o.entry.path][o.key] for o in outcomes}
-    _insert(connection, here, [record for address, record in final.items() if address not in old_keys])
-    _rewrite(connection, here, [record for address, record in final.items() if address in old_keys])
-    _each(connection, _SUPERSEDE, [_address(here, *address) for address in outdated if address not in final])
-    return iter(drafts)
+        others = [record for record in versions.values() if record.key != outcome.key and not record.superseded]
+        for record in (*(other._replace(superseded=True) for other in others), after):
+            versions[record.key] = changed[record.path, record.key] = record
+        told = _Told(_kind(outcome, before, beside_others=bool(others)), outcome.reason, before)
+        drafts.append(_draft(at, outcome.destination, after, told))
+    _insert(connection, here, [record for address, record in changed.items() if address not in stood])
+    _rewrite(connection, here, [record for address, record in changed.items() if address in stood])
+    return drafts
 
 
 def _proved(outcome: Verified, before: Record | None, now_us: int) -> Record:
@@ -165,7 +170,7 @@ def _proved(outcome: Verified, before: Record | None, now_us: int) -> Record:
     )
 
 
-def _kind(outcome: Verified, before: Record | None, beside_others: bool) -> str:
+def _kind(outcome: Verified, before: Record | None, *, beside_others: bool) -> str:
     """The word for what happened; the order of the questions matters."""
     if beside_others:
         return "kept-both"
@@ -176,85 +181,72 @@ def _kind(outcome: Verified, before: Record | None, beside_others: bool) -> str:
     return "replaced" if before is not None or outcome.manner is Manner.REPLACE else "stored"
 
 
-def _told(
-    at: At,
-    destination: str,
-    kind: str,
-    record: Record,
-    *,
-    reason: str = "",
-    why: str = "",
-    before: Record | None = None,
-) -> Draft:
+class _Told(NamedTuple):
+    """What an event says beyond the record."""
+
+    kind: str
+    reason: str = ""
+    before: Record | None = None
+
+
+def _draft(at: At, destination: str, record: Record, told: _Told) -> Draft:
     detail: dict[str, object] = {
-        "digest": f"{record.digest[0]}:{record.digest[1]}",
+        "digest": f"{record.digest.algorithm}:{record.digest.value}",
         "how": record.proof_how,
         "key": record.key,
         "mtime_ns": record.source_mtime_ns,
-        "proof": _WORDS[record.proof_kind],
+        "proof": record.proof_kind.word,
         "size_bytes": record.size_bytes,
     }
-    if reason:
-        detail["reason"] = reason
-    if why:
-        detail["why"] = why
-    if before is not None and before.digest != record.digest:
-        detail["old_digest"] = str(before.digest)
-    return Draft(kind, at.job, at.dataset, destination, record.path, detail)
-
-
-_WORDS = ("", "size", "checksum", "readback")
+    if told.reason:
+        detail["reason"] = told.reason
+    if told.before is not None and told.before.digest != record.digest:
+        detail["old_digest"] = str(told.before.digest)
+    return Draft(told.kind, at.job, at.dataset, destination, record.path, detail)
 
 
 def _known(connection: Connection, here: _Row, paths: Sequence[str]) -> dict[str, dict[str, Record]]:
     """The rows of these paths: path -> key -> record."""
-    known: dict[str, dict[str, Record]] = {}
+    found: dict[str, dict[str, Record]] = {}
     names = [blob(path) for path in paths]
     for start in range(0, len(names), ASKED_AT_ONCE):
         values = {"in_place": here.place, "in_dataset": here.dataset, "paths": names[start : start + ASKED_AT_ONCE]}
-        result = connection.execute(_KNOWN, values)
-        for record in make(result.cursor.fetchall()):  # type: ignore[union-attr]
-            known.setdefault(record.path, {})[record.key] = record
-        result.close()
-    return known
+        rows = raw(connection, _KNOWN, values)
+        for record in make(rows, means.known(connection)) if rows else ():
+            found.setdefault(record.path, {})[record.key] = record
+    return found
 
 
-def _values(record: Record) -> dict[str, Any]:
-    return {
-        "size_bytes": record.size_bytes,
-        "source_mtime_ns": signed(record.source_mtime_ns),
-        "source_ctime_ns": signed(record.source_ctime_ns),
-        "source_inode": signed(record.source_inode),
-        "mode": record.mode,
-        "stored_mtime_ns": signed(record.stored_mtime_ns),
-        "algorithm": record.digest[0],
-        "digest": bytes.fromhex(record.digest[1]),
-        "proof_kind": int(record.proof_kind),
-        "proof_how": record.proof_how,
-        "proved_at_us": record.proved_at_us,
-        "stored_at_us": record.stored_at_us,
-        "superseded": record.superseded,
-    }
+def _address(here: _Row, record: Record) -> tuple[int, int, bytes, bytes]:
+    return here.place, here.dataset, blob(record.path), blob(record.key)
 
 
-def _address(here: _Row, path: str, key: str) -> dict[str, Any]:
-    return {"in_place": here.place, "in_dataset": here.dataset, "of_path": blob(path), "of_key": blob(key)}
+def _values(record: Record, number: int) -> tuple[Any, ...]:
+    """The columns that are not in the key, in the order of the table."""
+    return (
+        record.size_bytes,
+        signed(record.source_mtime_ns),
+        signed(record.source_ctime_ns),
+        signed(record.source_inode),
+        record.mode,
+        signed(record.stored_mtime_ns),
+        number,
+        bytes.fromhex(record.digest.value),
+        record.proved_at_us,
+        record.stored_at_us,
+        record.superseded,
+    )
+
+
+def _means(record: Record) -> Means:
+    return Means(record.digest.algorithm, record.proof_kind, record.proof_how)
 
 
 def _insert(connection: Connection, here: _Row, new: Sequence[Record]) -> None:
-    fixed = {"place_id": here.place, "dataset_id": here.dataset}
-    rows = [fixed | {"path": blob(record.path), "key": blob(record.key)} | _values(record) for record in new]
-    _each(connection, _INSERT, rows)
+    numbers = means.numbers(connection, {_means(record) for record in new})
+    _INSERT.run(connection, [_address(here, one) + _values(one, numbers[_means(one)]) for one in new])
 
 
 def _rewrite(connection: Connection, here: _Row, changed: Sequence[Record]) -> None:
-    rows = [
-        _address(here, record.path, record.key) | {f"new_{name}": value for name, value in _values(record).items()}
-        for record in changed
-    ]
-    _each(connection, _REWRITE, rows)
-
-
-def _each(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
+    numbers = means.numbers(connection, {_means(record) for record in changed})
+    _REWRITE.run(connection, [_values(one, numbers[_means(one)]) + _address(here, one) for one in changed])

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, literal, select, tuple_
 
-from coldchain.ledger.columns import blob, moment, nanoseconds, text, unsigned
+from coldchain.ledger.columns import blob, moment, text
 from coldchain.ledger.database import Database
+from coldchain.ledger.driving import raw
+from coldchain.ledger.means import Reading
 from coldchain.ledger.places import Places
-from coldchain.ledger.schema import datasets, events, places, records, troubles
-from coldchain.model import Digest, ProofKind, Record, Tally
+from coldchain.ledger.schema import datasets, events, means, places, records, troubles
+from coldchain.model import ProofKind, Record, Tally
 
-PAGE = 4_000
+PAGE = 1_000
 AGED_PAGE = 20_000
 """Each page of ``by_age`` costs a look at every record of the place, so there are few of them."""
 
-COLUMNS = [column for column in records.c if column.name not in ("place_id", "dataset_id")]
-_KINDS = (ProofKind.SIZE, ProofKind.SIZE, ProofKind.CHECKSUM, ProofKind.READBACK)
+COLUMNS: list[ColumnElement[Any]] = [column for column in records.c if column.name not in ("place_id", "dataset_id")]
+COLUMNS[1] = func.nullif(records.c.key, records.c.path)  # mostly the same: why bring it twice
 
 _OF_DATASET = and_(records.c.place_id == bindparam("place"), records.c.dataset_id == bindparam("dataset"))
 _STORED = (
@@ -54,6 +56,7 @@ class Records:
     def __init__(self, database: Database, places: Places) -> None:
         self._database = database
         self._places = places
+        self._reading = Reading(database)
 
     def stored(self, job: str, destination: str, dataset: str) -> Iterator[Record]:
         """The current records of a dataset at a destination, ascending by path."""
@@ -67,18 +70,26 @@ class Records:
         place, number = self._places.place_id(job, destination), self._places.dataset_id(job, dataset)
         if place is None or number is None:
             return
-        values: dict[str, object] = {"place": place, "dataset": number, "path": b"", "key": b""}
-        if statement is _STORED:
-            del values["key"]
+        after = {"path": b"", "key": b""}
         while True:
-            rows = self._database.read(lambda connection: _raw(connection, statement, values))
-            yield from self._made(rows)
-            if len(rows) < PAGE:
+            page = self._page(statement, {"place": place, "dataset": number, **after})
+            yield from page
+            if len(page) < PAGE:
                 return
-            values |= {"path": rows[-1][0], "key": rows[-1][1]} if statement is _ALL else {"path": rows[-1][0]}
+            after = {"path": blob(page[-1].path), "key": blob(page[-1].key)}
 
-    def _made(self, rows: Sequence[Sequence[Any]]) -> list[Record]:
-        return self._database.read(lambda _connection: list(make(rows)))
+    def _page(self, statement: Select[Any], values: dict[str, Any]) -> list[Record]:
+        return self._database.read(lambda asked: self._reading.records(asked, raw(asked, statement, values)))
+
+    def _labelled(self, statement: Select[Any]) -> list[tuple[Any, Record]]:
+        """Records of a statement that asks for one column more, with the value of that one."""
+
+        def ask(connection: Connection) -> list[tuple[Any, Record]]:
+            rows = raw(connection, statement)
+            bare = [row[:-1] for row in rows]
+            return [(row[-1], one) for row, one in zip(rows, self._reading.records(connection, bare), strict=True)]
+
+        return self._database.read(ask)
 
     def copies(self, job: str, dataset: str, path: str) -> list[tuple[str, Record]]:
         """Every record of one path at the destinations as they are now."""
@@ -90,8 +101,7 @@ class Records:
             .where(records.c.path == blob(path))
             .order_by(places.c.destination, records.c.superseded, records.c.key)
         )
-        rows = self._database.read(lambda connection: _raw(connection, statement, {}))
-        return [(row[-1], record) for row, record in zip(rows, self._made([row[:-1] for row in rows]), strict=True)]
+        return self._labelled(statement)
 
     def by_age(self, job: str, destination: str) -> Iterator[tuple[str, Record]]:
         """Records with their datasets, oldest proof first; superseded ones too, for they are data.
@@ -104,14 +114,13 @@ class Records:
         here = here.where(records.c.place_id == place).order_by(*order).limit(AGED_PAGE)
         newest = select(func.max(records.c.proved_at_us)).where(records.c.place_id == place)
         last = self._database.read(lambda connection: connection.execute(newest).scalar())
-        more: ColumnElement[bool] = records.c.proved_at_us <= (last or 0)
-        page = here.where(more)
-        while rows := self._database.read(lambda connection: _raw(connection, page, {})):
-            bare = [row[:-1] for row in rows]
-            for row, record in zip(rows, self._made(bare), strict=True):
-                yield text(row[-1]), record
-            end = rows[-1]
-            page = here.where(more, tuple_(*order) > tuple_(end[11], end[-1], end[0], end[1]))
+        here = here.where(records.c.proved_at_us <= (last or 0))
+        page = self._labelled(here)
+        while page:
+            yield from ((text(name), record) for name, record in page)
+            name, end = page[-1]
+            bounds = tuple_(*map(literal, (end.proved_at_us, name, blob(end.path), blob(end.key))))
+            page = self._labelled(here.where(tuple_(*order) > bounds))
 
     def find_path(self, path: str) -> list[tuple[str, str]]:
         """The (job, dataset) pairs that know the path: each record has events, each trouble its row."""
@@ -131,54 +140,20 @@ class Records:
         measures = (
             func.count(),
             func.sum(records.c.size_bytes),
-            func.min(records.c.proof_kind),
+            func.min(means.c.kind),
             func.min(records.c.proved_at_us),
         )
         statement = (
             select(datasets.c.name, places.c.destination, *measures)
             .join_from(records, places, places.c.id == records.c.place_id)
             .join(datasets, datasets.c.id == records.c.dataset_id)
+            .join(means, means.c.id == records.c.means_id)
             .where(places.c.job == job, places.c.current, records.c.superseded == false())
             .group_by(datasets.c.name, places.c.destination)
             .order_by(datasets.c.name, places.c.destination)
         )
         rows = self._database.read(lambda connection: connection.execute(statement).all())
         return [
-            TallyRow(text(name), destination, Tally(files, int(size)), _KINDS[kind], moment(oldest))
+            TallyRow(text(name), destination, Tally(files, int(size)), ProofKind(kind), moment(oldest))
             for name, destination, files, size, kind, oldest in rows
         ]
-
-
-def _raw(connection: Connection, statement: Select[Any], values: dict[str, object]) -> list[Any]:
-    """The driver's own tuples: SQLAlchemy's rows would cost a second for each million."""
-    result = connection.execute(statement, values)
-    rows: list[Any] = result.cursor.fetchall()  # type: ignore[union-attr]
-    result.close()
-    return rows
-
-
-def make(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
-    """Records of rows with ``COLUMNS``.  This loop runs once for each file in each run: it is written for speed."""
-    new = tuple.__new__
-    for row in rows:
-        path, key, size, mtime, ctime, inode, mode, stored, algorithm, value, kind, how, proved, at, old = row
-        name = path.decode("utf-8", "surrogatepass")
-        yield new(
-            Record,
-            (
-                name,
-                name if key == path else text(key),
-                size,
-                mtime if mtime >= 0 else nanoseconds(mtime),
-                ctime if ctime >= 0 else nanoseconds(ctime),
-                inode if inode >= 0 else unsigned(inode),
-                mode,
-                stored if stored >= 0 else nanoseconds(stored),
-                new(Digest, (algorithm, value.hex())),
-                _KINDS[kind],
-                how,
-                proved,
-                at,
-                old == 1,
-            ),
-        )

@@ -14,6 +14,7 @@ from sqlalchemy import Select, delete, func, select
 from coldchain.errors import UsageError
 from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
 from coldchain.ledger.database import Database
+from coldchain.ledger.driving import insert_one
 from coldchain.ledger.events import Draft, Events
 from coldchain.ledger.places import Places
 from coldchain.ledger.schema import datasets, runs, troubles
@@ -48,8 +49,7 @@ class Runs:
         """Begin a run."""
         values = {"job": job, "command": command, "started_us": microseconds(now), "summary": "{}"}
         with self._database.write() as connection:
-            made = connection.execute(runs.insert().values(values))
-            number = int(made.inserted_primary_key[0])
+            number = insert_one(connection, runs.insert().values(values))
             self._events.append(connection, number, now, [Draft("run-begun", job, detail={"command": command})])
         return number
 

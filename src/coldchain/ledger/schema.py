@@ -115,6 +115,16 @@ datasets = Table(
     UniqueConstraint("job", "name", name="datasets_once"),
 )
 
+means = Table(
+    "means",
+    metadata,
+    Column("id", _number(), primary_key=True),
+    Column("algorithm", String(16), nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("how", Text, nullable=False),
+    UniqueConstraint("algorithm", "kind", "how", name="means_once"),
+)
+
 records = Table(
     "records",
     metadata,
@@ -128,10 +138,8 @@ records = Table(
     _count("source_inode"),
     _count("mode"),
     _count("stored_mtime_ns"),
-    Column("algorithm", String(16), nullable=False),
+    Column("means_id", BigInteger, ForeignKey("means.id"), nullable=False),
     _name("digest"),
-    Column("proof_kind", Integer, nullable=False),
-    Column("proof_how", Text, nullable=False),
     _count("proved_at_us"),
     _count("stored_at_us"),
     Column("superseded", Boolean, nullable=False),
@@ -214,6 +222,7 @@ _POSTGRES_GUARDS = [
     "FOR EACH STATEMENT EXECUTE FUNCTION events_never_change()",
 ]
 
+_ddl: Any = DDL  # SQLAlchemy left it without types
 for _dialect, _guards in (("sqlite", _SQLITE_GUARDS), ("postgresql", _POSTGRES_GUARDS)):
     for _guard in _guards:
-        event.listen(events, "after_create", DDL(_guard).execute_if(dialect=_dialect))
+        event.listen(events, "after_create", _ddl(_guard).execute_if(dialect=_dialect))

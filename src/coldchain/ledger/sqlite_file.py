@@ -29,7 +29,7 @@ def examine(where: Where, file: Path) -> str:
             header = opened.read(100)
             size_bytes = os.fstat(opened.fileno()).st_size
     except PermissionError as error:
-        raise where.read_only(error.strerror) from error
+        raise where.read_only(error.strerror or str(error)) from error
     except OSError as error:
         raise where.unusable(f"{error.strerror or error}") from error
     if len(header) < 100 or not header.startswith(_MAGIC):
@@ -57,7 +57,7 @@ def sound(connection: Connection) -> bool:
 def has_log(file: Path) -> bool:
     """Whether a write-ahead log lies beside the file: somebody has it open, or was killed."""
     try:
-        return os.stat(f"{file}-wal").st_size > 0
+        return Path(f"{file}-wal").stat().st_size > 0
     except FileNotFoundError:
         return False
 
@@ -84,7 +84,7 @@ def _make(file: Path, new: Path, fill: Callable[[Connection], None]) -> None:
     finally:
         connection.close()
         connection.engine.dispose()
-    os.rename(new, file)
+    new.rename(file)
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:

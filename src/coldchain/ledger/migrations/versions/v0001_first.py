@@ -66,6 +66,14 @@ def _make_places() -> None:
 
 def _make_records() -> None:
     op.create_table(
+        "means",
+        sa.Column("id", _NUMBER, primary_key=True),
+        sa.Column("algorithm", sa.String(16), nullable=False),
+        sa.Column("kind", sa.Integer, nullable=False),
+        _text("how"),
+        sa.UniqueConstraint("algorithm", "kind", "how", name="means_once"),
+    )
+    op.create_table(
         "records",
         _refers("place_id", "places.id"),
         _refers("dataset_id", "datasets.id"),
@@ -73,10 +81,8 @@ def _make_records() -> None:
         _name("key"),
         *(_count(name) for name in ("size_bytes", "source_mtime_ns", "source_ctime_ns", "source_inode", "mode")),
         _count("stored_mtime_ns"),
-        sa.Column("algorithm", sa.String(16), nullable=False),
+        _refers("means_id", "means.id"),
         _name("digest"),
-        sa.Column("proof_kind", sa.Integer, nullable=False),
-        _text("proof_how"),
         _count("proved_at_us"),
         _count("stored_at_us"),
         sa.Column("superseded", sa.Boolean, nullable=False),
