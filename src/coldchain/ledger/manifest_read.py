@@ -1,0 +1,194 @@
+"""What does a manifest say, and can it be trusted?
+
+Everything is checked: a manifest lies where others can write, and what it says becomes records.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NoReturn
+
+from coldchain.errors import ManifestDamaged
+from coldchain.ledger.columns import microseconds
+from coldchain.ledger.manifest import FORMAT, VERSION, ManifestHeader
+from coldchain.model import Digest, ProofKind, Record
+
+LINE_LIMIT_BYTES = 1 << 20
+"""No name is a hundredth as long; a longer line is not ours, and must not fill the memory."""
+
+_DIGEST = re.compile(r"([a-z0-9]{1,16}):((?:[0-9a-f]{2}){1,64})")
+_OPENING = b',"files":[\n'
+
+
+def lines_of(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Cut what a store reads into lines, each with its newline; raises ManifestDamaged when one never ends."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + bytes(chunk)).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+        if len(rest) > LINE_LIMIT_BYTES:
+            raise ManifestDamaged(f"a line of {len(rest)} bytes is no line of a manifest")
+    if rest:
+        yield rest
+
+
+def read_manifest(lines: Iterable[bytes], name: str = "the manifest") -> tuple[ManifestHeader, Iterator[Record]]:
+    """Return the header at once, and the records as they are read, ascending by (path, key).
+
+    ``name`` says in errors which file it is.  Raises ManifestDamaged: for an altered or shortened manifest at the
+    latest at the end, so whatever is done with a record must be possible to undo until the records are exhausted.
+    """
+    reader = _Reader(iter(lines), name)
+    return reader.header(), reader.records()
+
+
+class _Reader:
+    """One reading of one manifest."""
+
+    def __init__(self, lines: Iterator[bytes], name: str) -> None:
+        self._lines = lines
+        self._name = name
+        self._digest = hashlib.sha256()
+
+    def header(self) -> ManifestHeader:
+        line = next(self._lines, b"")
+        self._digest.update(line)
+        if not line.endswith(_OPENING):
+            self._damaged("it does not begin as a manifest does")
+        fields = self._object(line.removesuffix(_OPENING) + b"}")
+        if fields.get("format") != FORMAT:
+            self._damaged(f"it is no {FORMAT}")
+        if fields.get("version") != VERSION:
+            raise ManifestDamaged(
+                f"{self._name} has version {fields.get('version')!r}; this coldchain reads {VERSION}: update coldchain"
+            )
+        try:
+            return ManifestHeader(
+                job=_name(fields, "job"),
+                dataset=_name(fields, "dataset"),
+                destination=_text(fields, "destination"),
+                ledger=_text(fields, "ledger"),
+                head=(_number(fields["head"], "number"), _text(fields["head"], "hash")),
+                written=_time(fields, "written"),
+                coldchain=_text(fields, "coldchain"),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            self._damaged(f"its first line lacks what belongs there ({error})")
+
+    def records(self) -> Iterator[Record]:
+        count = size_bytes = 0
+        last = ("", "")
+        comma = True
+        for line in self._lines:
+            if line == b"],\n":
+                break
+            self._digest.update(line)
+            if not comma:
+                self._damaged("a line is missing or out of place", count)
+            comma = line.endswith(b",\n")
+            record = self._record(line.removesuffix(b"\n").removesuffix(b","), count + 1)
+            if (record.path, record.key) <= last:
+                self._damaged("the files are not in order", count + 1)
+            last = (record.path, record.key)
+            count += 1
+            size_bytes += record.size_bytes
+            yield record
+        else:
+            self._damaged(f"it is cut short after {count} files")
+        self._check_footer(count, size_bytes, dangling=comma and count > 0)
+
+    def _check_footer(self, count: int, size_bytes: int, *, dangling: bool) -> None:
+        line = next(self._lines, b"")
+        if not line.endswith(b"}\n") or next(self._lines, None) is not None:
+            self._damaged("its last line is not whole, or not the last")
+        found = self._object(b"{" + line)
+        expected = {"count": count, "size_bytes": size_bytes, "digest": f"sha256:{self._digest.hexdigest()}"}
+        if dangling or found != expected:
+            self._damaged("what it holds is not what was written")
+
+    def _record(self, line: bytes, number: int) -> Record:
+        fields = self._object(line, number)
+        try:
+            return Record(
+                path=_relative(_name(fields, "path")),
+                key=_relative(_name(fields, "key")),
+                size_bytes=_number(fields, "size_bytes", least=0),
+                source_mtime_ns=_number(fields, "source_mtime_ns"),
+                source_ctime_ns=_number(fields, "source_ctime_ns"),
+                source_inode=_number(fields, "source_inode", least=0),
+                mode=_number(fields, "mode", least=0),
+                stored_mtime_ns=_number(fields, "stored_mtime_ns"),
+                digest=_digest(fields),
+                proof_kind=ProofKind.from_word(_text(fields, "proof")),
+                proof_how=_text(fields, "how"),
+                proved_at_us=microseconds(_time(fields, "proved")),
+                stored_at_us=microseconds(_time(fields, "stored")),
+                superseded=fields.get("superseded", False) is True,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            self._damaged(f"a value is missing or wrong ({error})", number)
+
+    def _object(self, text: bytes, number: int = 0) -> dict[str, Any]:
+        if len(text) > LINE_LIMIT_BYTES:
+            self._damaged("a line is too long", number)
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            self._damaged("a line is no JSON object", number)
+        return found
+
+    def _damaged(self, why: str, number: int = 0) -> NoReturn:
+        where = f", file {number} of its list" if number else ""
+        raise ManifestDamaged(
+            f"{self._name}{where}: {why}. The data beside it are not touched; the next run of the job writes the "
+            "manifest anew from the ledger, and without a ledger `coldchain run` reads and adopts what lies there"
+        )
+
+
+def _name(fields: dict[str, Any], field: str) -> str:
+    for kind, errors in (("_b64", "surrogateescape"), ("_wtf8_b64", "surrogatepass")):
+        if f"{field}{kind}" in fields:
+            try:
+                return base64.b64decode(_text(fields, f"{field}{kind}"), validate=True).decode("utf-8", errors)
+            except binascii.Error:
+                raise ValueError(f"{field}{kind}") from None
+    return _text(fields, field)
+
+
+def _text(fields: dict[str, Any], field: str) -> str:
+    if not isinstance(fields[field], str):
+        raise TypeError(field)
+    return str(fields[field])
+
+
+def _number(fields: dict[str, Any], field: str, least: int = -(1 << 63)) -> int:
+    if type(fields[field]) is not int or not least <= fields[field] < 1 << 64:
+        raise TypeError(field)
+    return int(fields[field])
+
+
+def _digest(fields: dict[str, Any]) -> Digest:
+    match = _DIGEST.fullmatch(_text(fields, "digest"))
+    if match is None:
+        raise ValueError("digest")
+    return Digest(match[1], match[2])
+
+
+def _time(fields: dict[str, Any], field: str) -> datetime:
+    return datetime.fromisoformat(_text(fields, field))
+
+
+def _relative(name: str) -> str:
+    """Let only names through that stay below their root."""
+    if not name or "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise ValueError(f"the name {name!r}")
+    return name
