@@ -181,4 +181,6 @@ def test_p14_a_password_on_the_command_line_is_refused(tmp_path: Path) -> None:
 def test_p14_a_password_in_a_place_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
     said = complaint(tmp_path, SMALL.replace("'to'", f"'{url}'") + "nope = 1\n")
     assert SECRET not in said
+    assert "[destinations.d] url: " in said
+    assert "must not hold a password" in said
     assert SECRET not in complaint(tmp_path, f"state = '{url}'\nledger = '{url}'\n{SMALL}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coldchain.config.read import read_config
 from coldchain.config.schema import NOT_YET, DestinationTable, Document, JobTable
 from coldchain.errors import ConfigurationError
-from tests.config.writing import DESTINATION, HOME, JOB, SMALL, TOP, complaint, read, toml, write
+from tests.config.writing import DESTINATION, HOME, JOB, SMALL, TOP, complaint, read, toml
 
 IN_JOB = "coldchain.toml: [jobs.m] "
 IN_DESTINATION = "coldchain.toml: [destinations.d] "
@@ -27,6 +27,7 @@ IN_DESTINATION = "coldchain.toml: [destinations.d] "
         ("'a\\b' = 1", 'settle-ish'),
         ("settle = 10", "settle: 10 is no duration: write numbers with units"),
         ("settle = '10'", 'settle: "10" is no duration: write numbers with units'),
+        (f"settle = 0x{'f' * 5000}", "settle: (a number) is no duration"),
         ("settle = 2024-01-01", "settle: 2024-01-01 is no duration"),
         ("verify = 'readbak'", "verify: \"readbak\" is none of size, checksum, readback; did you mean 'readback'?"),
         ("verify = true", "verify: true must be text in quotes, one of size, checksum, readback"),
@@ -173,6 +174,14 @@ def test_all_problems_are_named_at_once_a_line_each(tmp_path: Path) -> None:
     assert all(line.startswith("coldchain.toml: ") for line in lines)
 
 
+def test_one_mistake_in_a_table_does_not_hide_another(tmp_path: Path) -> None:
+    wrong = SMALL.replace("['d']", "['e']\nnope = 1").replace("'to'", "'s3:x'\nnope = 1").replace("'from'", "'Z:x'")
+    said = complaint(tmp_path, f"nope = 1\nledger = '.'\n{wrong}")
+    assert said.count("nope: unknown key") == 3
+    for part in ('"e" is not defined', '"Z:x" names a drive', '"s3:x" looks like a URL', '"." is a folder'):
+        assert part in said
+
+
 def test_a_mistake_in_a_set_is_put_down_to_it(tmp_path: Path) -> None:
     assert complaint(tmp_path, SMALL, overrides=["jobs.m.settle=soon"]).startswith(
         '--set: [jobs.m] settle: "soon" is no duration'
@@ -181,6 +190,7 @@ def test_a_mistake_in_a_set_is_put_down_to_it(tmp_path: Path) -> None:
         "coldchain.toml: --set [jobs.mm] settle: no job is called \"mm\"; did you mean 'm'?"
     )
     assert "what stands there is not a table" in complaint(tmp_path, SMALL, overrides=["version.x=1"])
+    assert "is no duration" in complaint(tmp_path, SMALL, overrides=["jobs.m.settle='1 s'\nother = 2"])
     for wrong in ("settle", "=1", "a..b=1", "a\nb=1", "", '"\udcff"=1'):
         assert "--set number 1 is not of the form KEY=VALUE" in complaint(tmp_path, SMALL, overrides=[wrong])
 

@@ -112,6 +112,7 @@ def test_the_brake_can_be_set_and_released(tmp_path: Path, written: str, brake: 
         (r"\\server\share", r"\\server\share"),
         ("s3://bucket/Run 1", "s3://bucket/Run 1"),
         ("sftp://lab@host/data", "sftp://lab@host/data"),
+        ("sftp://host:2222/a@b", "sftp://host:2222/a@b"),
         ("file:///data/x", "file:///data/x"),
     ],
 )

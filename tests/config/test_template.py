@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coldchain.config.schema import NOT_YET, BrakeTable, DestinationTable, Document, JobTable
@@ -70,6 +70,8 @@ def test_the_example_of_the_documents_is_a_right_one(tmp_path: Path) -> None:
     assert list(read(tmp_path, example[1]).jobs) == ["microscope"]
 
 
+@example(name="${HOME}")
+@example(name="it's $${X} \\ @SOURCE@")
 @given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
 def test_a_path_is_taken_literally(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     text = render_template("files", source=f"/data/{name}", destination="/mnt/nas")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -33,24 +33,26 @@ def assemble(document: Mapping[str, Any], file: Path, origin: Origin, problems: 
     jobs = _jobs(document, destinations, origin, found)
     if not unfilled:
         found += [problem for job in jobs.values() for problem in _overlaps(job)]
-    config = _config(top, jobs, file, origin, found) if top is not None else None
+    config = _config(document, jobs, file, origin, found)
     problems += [problem for problem in found if problem.where not in unfilled]
     return config
 
 
-def _config(top: Document, jobs: dict[str, Job], file: Path, origin: Origin, found: list[Problem]) -> Config | None:
-    if not top.jobs:
+def _config(
+    document: Mapping[str, Any], jobs: dict[str, Job], file: Path, origin: Origin, found: list[Problem]
+) -> Config | None:
+    if document.get("jobs") == {}:
         found.append(Problem(("jobs",), "is empty: at least one [jobs.NAME] is needed"))
     try:
-        state = local_path(top.state or STATE_FOLDER, origin)
+        state = local_path(_text(document, "state") or STATE_FOLDER, origin)
     except ValueError as error:
         found.append(Problem(("state",), str(error), quotes=True))
         return None
-    ledger = top.ledger or str(state / LEDGER_FILE)
+    ledger = _text(document, "ledger") or str(state / LEDGER_FILE)
     try:
         ledger_at = ledger_file(ledger, origin)
     except ValueError as error:
-        found.append(Problem(("ledger",), str(error), quotes=top.ledger is not None))
+        found.append(Problem(("ledger",), str(error), quotes="ledger" in document))
         return None
     for job in jobs.values():
         found += _own_things_in_source(job, state, ledger_at)
@@ -82,11 +84,22 @@ def _tables(document: Mapping[str, Any], kind: str, found: list[Problem]) -> Ite
         yield (kind, name), name, table
 
 
-def _place(name: str, text: str, where: Location, origin: Origin, found: list[Problem]) -> Place | None:
+# A table that is wrong in one key is looked at in the others nevertheless, so that all problems are named at once.
+
+
+def _text(table: object, key: str) -> str | None:
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _place(table: object, key: str, where: Location, origin: Origin, found: list[Problem]) -> Place | None:
+    text = _text(table, key)
+    if text is None:
+        return None
     try:
-        return Place(name, place_url(text, origin))
+        return Place(str(where[-1]), place_url(text, origin))
     except ValueError as error:
-        found.append(Problem(where, str(error), quotes=True))
+        found.append(Problem((*where, key), str(error), quotes=True))
         return None
 
 
@@ -94,7 +107,7 @@ def _destinations(document: Mapping[str, Any], origin: Origin, found: list[Probl
     made = {}
     for where, name, value in _tables(document, "destinations", found):
         table = check(DestinationTable, value, where, found)
-        place = _place(name, table.url, (*where, "url"), origin, found) if table is not None else None
+        place = _place(value, "url", where, origin, found)
         if table is not None and place is not None:
             made[name] = replace(Destination(place), **table.given("url"))
     return made
@@ -106,12 +119,12 @@ def _jobs(
     made = {}
     for where, name, value in _tables(document, "jobs", found):
         table = check(JobTable, value, where, found)
-        if table is None:
+        source = _place(value, "source", where, origin, found)
+        found += _wrong_names(value, (*where, "destinations"), document.get("destinations"))
+        if table is None or source is None:
             continue
-        source = _place(name, table.source, (*where, "source"), origin, found)
-        found += _wrong_names(table.destinations, (*where, "destinations"), document.get("destinations"))
         sent_to = tuple(destinations[wanted] for wanted in table.destinations if wanted in destinations)
-        if source is not None and len(sent_to) == len(table.destinations):
+        if len(sent_to) == len(table.destinations):
             made[name] = _job(table, Job(name, source, sent_to))
     return made
 
@@ -129,10 +142,14 @@ def _job(table: JobTable, standard: Job) -> Job:
 # --- what concerns several tables -------------------------------------------------------------------------------------
 
 
-def _wrong_names(wanted: Sequence[str], where: Location, defined: object) -> Iterator[Problem]:
-    names = [str(name) for name in defined] if isinstance(defined, dict) else []
-    for index, name in enumerate(wanted):
-        if name in wanted[:index]:
+def _wrong_names(table: object, where: Location, defined: object) -> Iterator[Problem]:
+    wanted = table.get("destinations") if isinstance(table, dict) else None
+    names = list(defined) if isinstance(defined, dict) else []
+    named = wanted if isinstance(wanted, list) else []
+    for index, name in enumerate(named):
+        if not isinstance(name, str):
+            continue
+        if name in named[:index]:
             yield Problem((*where, index), "is named twice", quotes=True)
         elif name not in names:
             yield Problem((*where, index), f"is not defined; {suggestion(name, names)}", quotes=True)

@@ -49,7 +49,7 @@ def _resolved(path: str) -> PurePath:
         return PureWindowsPath(ntpath.normpath(path))
     try:
         return Path(path).resolve()
-    except (OSError, RuntimeError):  # a loop of links: no two names for one folder can be told apart there
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or nothing that a file system could hold
         return Path(path)
 
 
@@ -60,5 +60,5 @@ def _is_same(one: PurePath, other: PurePath) -> bool:
         return False
     try:
         return one.samefile(other)
-    except OSError:
+    except (OSError, ValueError):
         return False

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")
 _DRIVE_RELATIVE = re.compile(r"[A-Za-z]:(?![\\/])")
 _SCHEME_WITHOUT_SLASHES = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_PASSWORD = re.compile(r"://[^/@]*:(?P<password>[^@]*)@")
+_PASSWORD = re.compile(r"://[^/@]*:(?P<password>(?![0-9]{1,5}/)[^@]*)@")  # a port is none
 _REFERENCES = re.compile(r"(\$\{[^}]*\})+")
 _POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 
