@@ -42,6 +42,11 @@ def text(stored: bytes) -> str:
     return stored.decode("utf-8", "surrogatepass")
 
 
+def printable(text: str) -> str:
+    """A text for people in a column of text, which takes neither lone surrogates nor, in PostgreSQL, NUL."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def signed(value: int) -> int:
     """Fold an integer into the signed 64 bits that both databases have.
 

@@ -36,27 +36,18 @@ def sqlite_for_reading(file: Path, *, alone: bool = False) -> Connection:
 
 def postgres(url: URL, where: Where, *, read_only: bool = False) -> Connection:
     """Connect to PostgreSQL; raises LedgerError."""
-    options = "-c lock_timeout=60s -c timezone=UTC"
+    options = f"-c lock_timeout=60s -c search_path={POSTGRES_SCHEMA}"
     if read_only:
         options += " -c default_transaction_read_only=on"
     theirs = url.query.get("options", "")
     try:
         with translated(where):
             arguments = {"connect_timeout": 20, "application_name": "coldchain"} | dict(url.query)
-            arguments["options"] = f"{options} {theirs if isinstance(theirs, str) else ' '.join(theirs)}".strip()
+            arguments["options"] = f"{theirs if isinstance(theirs, str) else ' '.join(theirs)} {options}".strip()
             engine = create_engine(url.set(query={}), connect_args=arguments, poolclass=NullPool, hide_parameters=True)
-            connection = engine.connect()
-            move_in(connection)
-            return connection
+            return engine.connect()
     except ModuleNotFoundError:
         raise ConfigurationError("a ledger in PostgreSQL needs the driver: pip install 'coldchain[postgres]'") from None
-
-
-def move_in(connection: Connection) -> None:
-    """Let plain table names mean those of coldchain's own schema."""
-    connection.exec_driver_sql(f"SET search_path TO {POSTGRES_SCHEMA}")
-    if not connection.in_nested_transaction():
-        connection.commit()
 
 
 class Untouched:

@@ -115,7 +115,7 @@ class Events:
             why = ""
             if row[0] != count + 1:
                 why = f"event {count + 1} is missing" if row[0] > count + 1 else f"event {row[0]} was slipped in"
-            elif _hash(last, row[:9]) != row[9]:
+            elif _hash_found(last, row[:9]) != row[9]:
                 why = f"event {row[0]} is not what was written, or the one before it is not"
             if why:
                 return ChainReport(count, last.hex(), count + 1, why)
@@ -148,17 +148,18 @@ def _hash(last: bytes, row: Sequence[Any]) -> bytes:
     """The hash of one event; ``detail`` goes in as the JSON text that it is."""
     number, at_us, run, kind, job, dataset, destination, path, detail = row
     line = (
-        f'{{"at_us":{at_us},"dataset":{_readable(dataset)},"destination":{quoted(destination)},"detail":{detail},'
-        f'"job":{quoted(job)},"kind":{quoted(kind)},"number":{number},"path":{_readable(path)},"run":{run}}}'
+        f'{{"at_us":{at_us},"dataset":{quoted(text(dataset))},"destination":{quoted(destination)},"detail":{detail},'
+        f'"job":{quoted(job)},"kind":{quoted(kind)},"number":{number},"path":{quoted(text(path))},"run":{run}}}'
     )
     return hashlib.sha256(last + line.encode()).digest()
 
 
-def _readable(name: bytes) -> str:
+def _hash_found(last: bytes, row: Sequence[Any]) -> bytes | None:
+    """The same for a row that anybody may have written; None when no hash was ever made of such values."""
     try:
-        return quoted(text(name))
-    except UnicodeDecodeError:
-        return f"damaged {name.hex()}"  # no name that was ever hashed
+        return _hash(last, row)
+    except (TypeError, AttributeError, UnicodeError):
+        return None
 
 
 def _event(row: Sequence[Any]) -> Event:

@@ -1,8 +1,8 @@
 """What is written beside the data, so that they can be checked and found again without the ledger?
 
-This is how P8 and P9 are kept.  For each dataset at a destination two files: one that ``sha256sum -c`` checks from the destination's root, and its twin
-in JSON, from which every record can be made again.  Both are made line by line, with flat memory; ``docs/manifests.md``
-and ``docs/schemas/manifest-1.json`` describe them.
+This is how P8 and P9 are kept.  For each dataset at a destination there are two files: one that ``sha256sum -c`` checks
+from the destination's root, and its twin in JSON, from which every record can be made again.  Both are made line by
+line, with flat memory; ``docs/manifests.md`` and ``docs/schemas/manifest-1.json`` describe them.
 """
 
 from __future__ import annotations

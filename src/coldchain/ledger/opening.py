@@ -32,7 +32,6 @@ def open_for_writing(url: str, *, create: bool, now: datetime) -> Database:
         database = Database(connection, where)
         with translated(where):
             _make_in_postgres(connection, where, create=create, now=now)
-            connecting.move_in(connection)
         _bring_up_to_date(database)
         return database
 
@@ -133,7 +132,6 @@ def _make_in_postgres(connection: Connection, where: Where, *, create: bool, now
             raise LedgerError(ABSENT.format(where.shown))
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1131375716)")
         connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema.POSTGRES_SCHEMA}")
-        connecting.move_in(connection)
         if not _has_tables(connection):
             make_tables(connection, now)
 

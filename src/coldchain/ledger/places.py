@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from coldchain.errors import LedgerError
-from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
+from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, printable, text
 from coldchain.ledger.database import Database
 from coldchain.ledger.driving import insert_one
 from coldchain.ledger.schema import datasets, places, sources
@@ -51,7 +51,7 @@ class Places:
     def see_destination(self, job: str, name: str, url: str, identity: Identity, now: datetime) -> None:
         """Let this identity be the one that counts for the destination from now on."""
         one = and_(places.c.job == job, places.c.destination == name)
-        values = {"url": url, "content": _content(identity), "current": True}
+        values = {"url": printable(url), "content": _content(identity), "current": True}
         with self._database.write() as connection:
             connection.execute(places.update().where(one, places.c.identity != identity.id).values(current=False))
             update = places.update().where(one, places.c.identity == identity.id).values(values)
@@ -63,7 +63,7 @@ class Places:
         """The places whose records count now, by name of the destination."""
         statement = select(places.c.destination, places.c.id).where(places.c.job == job, places.c.current)
         rows = self._database.read(lambda connection: connection.execute(statement).all())
-        return dict(row._tuple() for row in rows)
+        return {row.destination: row.id for row in rows}
 
     def place_id(self, job: str, name: str) -> int | None:
         """The place whose records count now; None when the destination was never seen."""

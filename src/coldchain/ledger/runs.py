@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 
 from coldchain.errors import UsageError
-from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
+from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, printable, text
 from coldchain.ledger.database import Database
 from coldchain.ledger.driving import insert_one
 from coldchain.ledger.events import Draft, Events
@@ -47,7 +47,7 @@ class Runs:
 
     def begin(self, job: str, command: str, now: datetime) -> int:
         """Begin a run."""
-        values = {"job": job, "command": command, "started_us": microseconds(now), "summary": "{}"}
+        values = {"job": job, "command": printable(command), "started_us": microseconds(now), "summary": "{}"}
         with self._database.write() as connection:
             number = insert_one(connection, runs.insert().values(values))
             self._events.append(connection, number, now, [Draft("run-begun", job, detail={"command": command})])

@@ -65,6 +65,8 @@ def translated(where: Where) -> Iterator[None]:
         raise explain(where, error.orig or error) from None
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
         raise explain(where, error) from None
+    except UnicodeEncodeError as error:
+        raise where.unusable(f"{error.object!r} cannot be written as text") from error
     except (UnicodeDecodeError, OverflowError) as error:
         raise where.damaged(f"a value is not what was written: {where.clean(error)}") from error
 
