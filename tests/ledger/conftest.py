@@ -82,7 +82,7 @@ def postgres_url(postgres_server: str) -> str:
 
     name = f"ledger_{next(_numbers)}"
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        server.execute(f"CREATE DATABASE {name}")
     return f"{postgres_server}/{name}"
 
 

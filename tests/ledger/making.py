@@ -108,7 +108,7 @@ def tamper(url: str, statement: str, values: tuple[Any, ...] = ()) -> None:
     import psycopg
 
     with psycopg.connect(url, options="-c search_path=coldchain -c session_replication_role=replica") as server:
-        server.execute(statement.replace("?", "%s"), values)  # type: ignore[arg-type]
+        server.execute(statement.replace("?", "%s"), values)
 
 
 def file_of(url: str) -> Path:

@@ -49,7 +49,7 @@ def test_streams_are_whole_over_many_pages_and_while_records_are_written(ledger:
     count = 2 * module.PAGE + 7
     paths = [f"{number:06d}" for number in range(count)]
     ledger.record(run, JOB, DATASET, [verified(path) for path in paths], NOW)
-    seen = []
+    seen: list[str] = []
     for record in ledger.stored(JOB, DISK, DATASET):
         if len(seen) % 500 == 0:  # a batch behind the reader, as a run does
             ledger.record(run, JOB, DATASET, [verified(record.path, 2, manner=Manner.REPLACE)], LATER)
@@ -200,7 +200,7 @@ def test_the_oldest_proof_comes_first_and_what_is_proved_meanwhile_comes_once(
         moment = NOW + hour * (LATER - NOW)
         ledger.record(run, JOB, f"set {path > 'b'}", [verified(path), verified(f"{path}2")], moment)
     end = NOW + 10 * (LATER - NOW)
-    seen = []
+    seen: list[tuple[str, str]] = []
     for dataset, record in ledger.by_age(JOB, DISK):
         seen.append((dataset, record.path))
         ledger.refresh(run, JOB, dataset, DISK, [record._replace(proved_at_us=microseconds(end))], end)

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from coldchain.errors import AlreadyRunning, LedgerError, LedgerReadOnly
+from coldchain.ledger.columns import blob
 from coldchain.ledger.database import Database
 from coldchain.ledger.quoting import quote_dataset
 
@@ -53,7 +54,7 @@ def _held_on_server(database: Database, job: str) -> Iterator[None]:
     if not database.is_postgres:
         yield
         return
-    number = int.from_bytes(hashlib.sha256(f"coldchain job {job}".encode()).digest()[:8], signed=True)
+    number = int.from_bytes(hashlib.sha256(b"coldchain job " + blob(job)).digest()[:8], signed=True)
     if not database.read(lambda c: c.exec_driver_sql(f"SELECT pg_try_advisory_lock({number})").scalar()):
         raise AlreadyRunning(f"job {job} is running already, on another machine that shares the ledger; wait for it")
     try:

@@ -19,6 +19,10 @@ REBUILD = (
 )
 
 
+_BUSY = "another process has been writing to it for too long; try again when it is done"
+_SERVER = "check that the server runs, and user, password and database in the ledger's URL"
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Which ledger is spoken of, in words that hold no secret."""
@@ -42,10 +46,10 @@ class Where:
 
     def read_only(self, why: str) -> LedgerReadOnly:
         """The ledger cannot be written."""
-        return LedgerReadOnly(
-            f"the ledger {self.shown} cannot be written ({why}): give this account the right to write the file and "
-            "its folder, or run where they can be written; nothing was sent"
-        )
+        advice = "give this account the right to write the file and its folder, and see that their disk is writable"
+        if self.file is None:
+            advice = "give the user in the ledger's URL the right to write"
+        return LedgerReadOnly(f"the ledger {self.shown} cannot be written ({why}): {advice}")
 
     def full(self) -> LedgerError:
         """Its disk is full."""
@@ -81,6 +85,8 @@ def explain(where: Where, error: BaseException) -> LedgerError:
         return where.damaged(where.clean(error))
     if state:
         return _of_postgres(where, str(state), error)
+    if where.file is None:  # libpq gives no code for what goes wrong before there is a session
+        return where.unusable(f"{where.clean(error)}; {_SERVER}")
     return where.unusable(where.clean(error))
 
 
@@ -95,7 +101,7 @@ def _of_sqlite(where: Where, name: str, error: BaseException) -> LedgerError:
     if name.startswith("SQLITE_CANTOPEN"):
         return where.read_only(said) if where.file and where.file.exists() else where.unusable(said)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return where.unusable("another process has been writing to it for too long; try again when it is done")
+        return where.unusable(_BUSY)
     if name.startswith("SQLITE_IOERR"):
         return where.unusable(f"{said}; look after the disk it lies on, then run again")
     return where.unusable(said)
@@ -116,10 +122,6 @@ def _is_full(where: Where) -> bool:
     return room.f_bavail * room.f_frsize < 1 << 16
 
 
-def _asks_for_help(why: str) -> Callable[[Where, str], LedgerError]:
-    return lambda where, said: where.unusable(f"{said}; {why}")
-
-
 _BY_SQLSTATE: dict[str, Callable[[Where, str], LedgerError]] = {
     "25006": Where.read_only,
     "42501": Where.read_only,
@@ -128,10 +130,7 @@ _BY_SQLSTATE: dict[str, Callable[[Where, str], LedgerError]] = {
     "XX002": Where.damaged,
     "42P01": Where.damaged,
     "42703": Where.damaged,
-    "28P01": _asks_for_help("check user and password in the ledger's URL"),
-    "28000": _asks_for_help("check user and password in the ledger's URL"),
-    "3D000": _asks_for_help("create the database first (`createdb`)"),
-    "55P03": _asks_for_help("another process has been writing to it for too long; try again when it is done"),
+    "55P03": lambda where, _said: where.unusable(_BUSY),
 }
 
 
