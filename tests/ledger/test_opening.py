@@ -14,6 +14,7 @@ import pytest
 
 from coldchain.errors import ConfigurationError, LedgerDamaged, LedgerError, LedgerNewer, LedgerReadOnly
 from coldchain.ledger.ledger import Ledger
+from coldchain.model import State, Trouble
 from tests.ledger.making import DATASET, DISK, JOB, LATER, NOW, file_of, meet, tamper, verified
 
 AS_NOBODY = """
@@ -91,9 +92,31 @@ def test_a_ledger_that_was_killed_while_it_was_made_is_made_anew(sqlite_url: str
     file = file_of(sqlite_url)
     file.parent.mkdir()
     Path(f"{file}.new").write_bytes(b"half a database")
+    Path(f"{file}.new-journal").write_bytes(b"of another one")
     with Ledger.open(sqlite_url, now=NOW) as ledger:
         assert ledger.runs() == []
-    assert not Path(f"{file}.new").exists()
+    assert sorted(path.name for path in file.parent.iterdir()) == ["ledger.db", "ledger.db.lock"]
+
+
+@pytest.mark.parametrize("name", ["what?now=#1", "100%25", "odd\udcff", "with space", "new\nline", "a&b;c"])
+def test_a_ledger_may_lie_under_any_name(tmp_path: Path, name: str) -> None:
+    url = f"sqlite:///{tmp_path}/{name}/ledger.db"
+    with Ledger.open(url, now=NOW) as ledger:
+        meet(ledger)
+    with Ledger.open_read_only(url) as ledger:
+        assert len(ledger.runs()) == 1
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_ledger_goes_on_after_its_connection_was_thrown_away(sqlite_url: str) -> None:
+    with Ledger.open(sqlite_url, now=NOW) as ledger:
+        run = meet(ledger)
+        ledger._database.connection.invalidate()  # what SQLAlchemy does when Ctrl-C comes while a statement runs
+        ledger.record(run, JOB, DATASET, [verified("a")], NOW)
+        ledger.end_run(run, NOW, 130, {})
+        assert ledger.verify_chain().first_broken is None
+        with pytest.raises(LedgerError, match="FOREIGN KEY"):
+            ledger.add_troubles(999, JOB, DATASET, [Trouble(DISK, "a", 1, State.HELD, "")])
 
 
 # --- reading only -----------------------------------------------------------------------------------------------------

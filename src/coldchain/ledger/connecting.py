@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -71,8 +72,8 @@ class Untouched:
 
 
 def _uri(file: Path) -> str:
-    path = file.as_posix()
-    return "file:" + quote(path if path.startswith("/") else f"/{path}")
+    path = file.as_posix()  # of Windows, C:/folder
+    return "file:" + quote(os.fsencode(path if path.startswith("/") else f"/{path}"))
 
 
 def _sqlite_engine(uri: str, pragmas: tuple[str, ...]) -> Engine:

@@ -9,25 +9,24 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from coldchain.errors import ConfigurationError, LedgerError, LedgerNewer
+from coldchain.errors import LedgerError, LedgerNewer
 from coldchain.ledger import connecting, schema
 from coldchain.ledger.columns import microseconds
 from coldchain.ledger.database import Database
 from coldchain.ledger.sqlite_file import examine, make_sqlite_file, sound
 from coldchain.ledger.translating import Where, translated
+from coldchain.ledger.urls import parse
 
 ABSENT = "there is no ledger yet at {}; it is made by the first run"
 
 
 def open_for_writing(url: str, *, create: bool, now: datetime) -> Database:
     """Open the ledger; makes it when there is none and ``create`` says so, and brings an older one up to date."""
-    parsed, where = parse(url)
+    server, where = parse(url)
     if where.file is not None:
         return _open_sqlite(where, where.file, create=create, now=now)
-    connection = connecting.postgres(parsed, where)
+    connection = connecting.postgres(server, where)
     with _closed_on_error(connection):
         database = Database(connection, where)
         with translated(where):
@@ -43,9 +42,9 @@ def open_for_reading(url: str) -> Database:
     to write meanwhile, it is opened anew with locks.  When a write-ahead log lies beside it, SQLite needs the file
     ``-shm`` too and makes it if it is gone.
     """
-    parsed, where = parse(url)
+    server, where = parse(url)
     if where.file is None:
-        connection = connecting.postgres(parsed, where, read_only=True)
+        connection = connecting.postgres(server, where, read_only=True)
         database = Database(connection, where)
     else:
         database = _open_sqlite_for_reading(where, where.file)
@@ -56,30 +55,6 @@ def open_for_reading(url: str) -> Database:
         if _needs_update(database):
             raise where.unusable("it was written by an older coldchain; the next `coldchain run` brings it up to date")
     return database
-
-
-def parse(url: str) -> tuple[URL, Where]:
-    """Take a ledger's URL apart; raises ConfigurationError, never showing the URL, which may hold a password."""
-    try:
-        parsed = make_url(url)
-        port = parsed.port
-    except (ArgumentError, ValueError):
-        raise ConfigurationError("the ledger's URL is none: sqlite:///PATH or postgresql://USER@HOST/NAME") from None
-    kind = parsed.get_backend_name() if parsed.drivername.split("+")[0] in ("sqlite", "postgresql") else ""
-    if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
-        file = Path(parsed.database).absolute()
-        return parsed, Where(str(file), file)
-    if kind != "postgresql":
-        raise ConfigurationError("a ledger is kept in sqlite:///PATH or postgresql://USER@HOST/NAME, nothing else")
-    if url.split("://", 1)[1].split("?", maxsplit=1)[0].count("@") > 1:
-        raise ConfigurationError("the password in the ledger's URL holds an '@': write it as %40")
-    host = f"{parsed.host or 'localhost'}:{port}" if port else parsed.host or "localhost"
-    secrets = [str(parsed.password or ""), url.split("://", 1)[1].split("@", maxsplit=1)[0].partition(":")[2]]
-    secrets += [
-        value for values in parsed.query.values() for value in ([values] if isinstance(values, str) else values)
-    ]
-    shown = f"postgresql://{host}/{parsed.database or ''}"
-    return parsed.set(drivername="postgresql+psycopg"), Where(shown, None, tuple(s for s in secrets if s))
 
 
 def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Database:

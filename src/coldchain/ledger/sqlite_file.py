@@ -74,7 +74,8 @@ def make_sqlite_file(where: Where, file: Path, fill: Callable[[Connection], None
 
 
 def _make(file: Path, new: Path, fill: Callable[[Connection], None]) -> None:
-    new.unlink(missing_ok=True)
+    for leftover in (new, Path(f"{new}-journal")):  # of somebody who was killed here
+        leftover.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = connecting.sqlite(new, new=True)
     try:
