@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from coldchain.errors import LedgerDamaged, LedgerError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.schema import events
 from coldchain.model import Manner
-from tests.ledger.making import DATASET, JOB, LATER, NOW, meet, tamper, verified
+from tests.ledger.making import DATASET, DISK, JOB, LATER, NOW, meet, tamper, verified
 
 COUNT = 9
 
@@ -156,3 +157,32 @@ def test_any_single_byte_that_changes_breaks_the_chain(
         found = after if column == "number" else number
         tamper(url, f"UPDATE events SET {column} = ? WHERE number = {found}", (before,))
     assert past.verify_chain().first_broken is None
+
+
+def test_two_writers_at_once_make_one_chain_without_gaps(ledger: Ledger, url: str) -> None:
+    with Ledger.open(url, now=NOW) as other, ThreadPoolExecutor(2) as threads:
+        runs = [meet(ledger, job="one"), meet(other, job="two")]
+
+        def work(mine: tuple[Ledger, int, str]) -> None:
+            writer, run, job = mine
+            for number in range(40):
+                writer.record(run, job, DATASET, [verified(f"{number}"), verified(f"{number}b")], NOW)
+
+        list(threads.map(work, [(ledger, runs[0], "one"), (other, runs[1], "two")]))
+    report = ledger.verify_chain()
+    assert (report.events, report.first_broken) == (162, None)
+    assert [sum(1 for _ in ledger.stored(job, DISK, DATASET)) for job in ("one", "two")] == [80, 80]
+
+
+def test_threads_may_share_a_ledger(ledger: Ledger) -> None:
+    run = meet(ledger)
+
+    def work(name: str) -> int:
+        for number in range(30):
+            ledger.record(run, JOB, name, [verified(f"{number:03d}")], NOW)
+            list(ledger.stored(JOB, DISK, "a"))
+        return sum(1 for _ in ledger.stored(JOB, DISK, name))
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(work, ["a", "b", "c"])) == [30, 30, 30]
+    assert ledger.verify_chain().events == 91

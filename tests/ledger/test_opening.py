@@ -98,6 +98,15 @@ def test_a_ledger_that_was_killed_while_it_was_made_is_made_anew(sqlite_url: str
     assert sorted(path.name for path in file.parent.iterdir()) == ["ledger.db", "ledger.db.lock"]
 
 
+def test_p04_what_is_committed_would_survive_a_power_cut(sqlite_url: str) -> None:
+    with Ledger.open(sqlite_url, now=NOW) as ledger:
+        asked = {
+            name: ledger._database.read(lambda c, name=name: c.exec_driver_sql(f"PRAGMA {name}").scalar())  # type: ignore[misc]
+            for name in ("synchronous", "journal_mode", "foreign_keys")
+        }
+    assert asked == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
+
+
 @pytest.mark.parametrize("name", ["what?now=#1", "100%25", "odd\udcff", "with space", "new\nline", "a&b;c"])
 def test_a_ledger_may_lie_under_any_name(tmp_path: Path, name: str) -> None:
     url = f"sqlite:///{tmp_path}/{name}/ledger.db"

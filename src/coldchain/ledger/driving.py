@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Select
+from sqlalchemy import Connection, Dialect, FromClause, Insert, Select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -24,7 +24,11 @@ class Driven:
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute it for each row."""
-        if rows:
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql" and isinstance(self._statement, Insert):
+            _copy(connection, self._statement.table, rows)
+        else:
             connection.exec_driver_sql(self._sql[connection.dialect.name], list(rows))
 
     @cached_property
@@ -39,6 +43,15 @@ class Driven:
         if compiled.positiontup != self._names:
             raise TypeError(f"{self._names} are not in the order of the statement: {compiled.positiontup}")
         return str(compiled)
+
+
+def _copy(connection: Connection, table: FromClause, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert by PostgreSQL's COPY, which takes ten times as many rows a second as INSERT does."""
+    statement = f"COPY {table.description} ({', '.join(table.c.keys())}) FROM STDIN"
+    driver: Any = connection.connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _dialect(kind: Any, paramstyle: str) -> Dialect:

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import ARRAY, Connection, LargeBinary, Select, and_, bindparam, delete, func, select, true, update
 
 from coldchain.ledger import means
 from coldchain.ledger.columns import blob, microseconds, signed
@@ -57,11 +57,25 @@ _REWRITE = Driven(
     update(records).where(_THERE).values({name: bindparam(f"new_{name}") for name in _SETTABLE}),
     [*(f"new_{name}" for name in _SETTABLE), *_ADDRESS],
 )
+_OF_DATASET = and_(records.c.place_id == bindparam("in_place"), records.c.dataset_id == bindparam("in_dataset"))
 _KNOWN = select(*COLUMNS).where(
-    records.c.place_id == bindparam("in_place"),
-    records.c.dataset_id == bindparam("in_dataset"),
-    records.c.path.in_(bindparam("paths", expanding=True, type_=records.c.path.type)),
+    _OF_DATASET, records.c.path.in_(bindparam("paths", expanding=True, type_=records.c.path.type))
 )
+
+
+def _known_in_postgres() -> Select[Any]:
+    """Look each path up in the index.
+
+    Asked with IN, a PostgreSQL that has not yet counted a table that grows reads all of the dataset, for each batch.
+    """
+    paths = (
+        func.unnest(bindparam("paths", type_=ARRAY(LargeBinary))).table_valued("path", name="wanted").render_derived()
+    )
+    found = select(*COLUMNS).where(_OF_DATASET, records.c.path == paths.c.path).offset(0).lateral("found")
+    return select(found).select_from(paths).join(found, true())
+
+
+_KNOWN_IN_POSTGRES = _known_in_postgres()
 
 
 class Recording:
@@ -135,11 +149,12 @@ def _record_at(connection: Connection, at: At, here: _Row, outcomes: Sequence[Ve
     known = _known(connection, here, [outcome.entry.path for outcome in outcomes])
     stood = {(record.path, record.key) for versions in known.values() for record in versions.values()}
     changed: dict[tuple[str, str], Record] = {}
+    now_us = microseconds(at.now)
     drafts = []
     for outcome in outcomes:
         versions = known.setdefault(outcome.entry.path, {})
         before = versions.get(outcome.key)
-        after = _proved(outcome, before, microseconds(at.now))
+        after = _proved(outcome, before, now_us)
         others = [record for record in versions.values() if record.key != outcome.key and not record.superseded]
         for record in (*(other._replace(superseded=True) for other in others), after):
             versions[record.key] = changed[record.path, record.key] = record
@@ -154,17 +169,17 @@ def _proved(outcome: Verified, before: Record | None, now_us: int) -> Record:
     entry = outcome.entry
     same = before is not None and outcome.manner is Manner.ADOPT and before.digest == outcome.digest
     return Record(
-        path=entry.path,
-        key=outcome.key,
-        size_bytes=entry.size_bytes,
-        source_mtime_ns=entry.mtime_ns,
-        source_ctime_ns=entry.ctime_ns,
-        source_inode=entry.inode,
-        mode=entry.mode,
-        stored_mtime_ns=outcome.stored_mtime_ns,
-        digest=outcome.digest,
-        proof_kind=outcome.proof_kind,
-        proof_how=outcome.proof_how,
+        entry.path,
+        outcome.key,
+        entry.size_bytes,
+        entry.mtime_ns,
+        entry.ctime_ns,
+        entry.inode,
+        entry.mode,
+        outcome.stored_mtime_ns,
+        outcome.digest,
+        outcome.proof_kind,
+        outcome.proof_how,
         proved_at_us=now_us,
         stored_at_us=before.stored_at_us if before is not None and same else now_us,
     )
@@ -211,7 +226,7 @@ def _known(connection: Connection, here: _Row, paths: Sequence[str]) -> dict[str
     names = [blob(path) for path in paths]
     for start in range(0, len(names), ASKED_AT_ONCE):
         values = {"in_place": here.place, "in_dataset": here.dataset, "paths": names[start : start + ASKED_AT_ONCE]}
-        rows = raw(connection, _KNOWN, values)
+        rows = raw(connection, _KNOWN_IN_POSTGRES if connection.dialect.name == "postgresql" else _KNOWN, values)
         for record in make(rows, means.known(connection)) if rows else ():
             found.setdefault(record.path, {})[record.key] = record
     return found

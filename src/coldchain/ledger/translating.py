@@ -73,6 +73,10 @@ def translated(where: Where) -> Iterator[None]:
         raise where.unusable(f"{error.object!r} cannot be written as text") from error
     except (UnicodeDecodeError, OverflowError) as error:
         raise where.damaged(f"a value is not what was written: {where.clean(error)}") from error
+    except Exception as error:
+        if not type(error).__module__.startswith("psycopg"):  # it is installed only where it is used
+            raise
+        raise explain(where, error) from None
 
 
 def explain(where: Where, error: BaseException) -> LedgerError:
