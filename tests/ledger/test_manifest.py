@@ -259,6 +259,12 @@ def test_p15_a_hostile_line_is_refused_even_when_the_digest_is_right(change: dic
         read([*lines, b"],\n", json.dumps(footer).encode()[1:] + b"\n"])
 
 
+def test_files_out_of_order_or_twice_are_refused_even_when_the_digest_is_right() -> None:
+    for records in (ODD[1::-1], [ODD[0], ODD[0]]):
+        with pytest.raises(ManifestDamaged, match="not in order"):
+            read(written(records))
+
+
 def test_a_newer_manifest_is_refused_and_never_misread() -> None:
     [first, *rest] = written(ODD[:1])
     with pytest.raises(ManifestDamaged, match="update coldchain"):

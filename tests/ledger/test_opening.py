@@ -14,6 +14,8 @@ import pytest
 
 from coldchain.errors import ConfigurationError, LedgerDamaged, LedgerError, LedgerNewer, LedgerReadOnly
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.translating import explain
+from coldchain.ledger.urls import parse
 from coldchain.model import State, Trouble
 from tests.ledger.making import DATASET, DISK, JOB, LATER, NOW, file_of, meet, tamper, verified
 
@@ -373,3 +375,12 @@ def test_p14_a_url_that_is_none_is_refused_without_being_shown(url: str) -> None
     with pytest.raises(ConfigurationError) as caught:
         Ledger.open(url, now=NOW)
     assert "heim" not in str(caught.value)
+
+
+def test_p14_whatever_a_driver_says_its_secrets_are_blotted_out() -> None:
+    url = "postgresql://lab:ge%2Dheim@db/lab?sslpassword=key-secret&sslmode=require"
+    _, where = parse(url)
+    for told in (str(explain(where, Exception("ge-heim, ge%2Dheim and key-secret\nare required"))), repr(where)):
+        assert "heim" not in told
+        assert "key-secret" not in told
+    assert where.shown == "postgresql://db/lab"
