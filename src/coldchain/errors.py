@@ -13,7 +13,8 @@ One class per reaction of the caller::
     │  ├─ DestinationAbsent            not marked, not mounted, another disk, another writer (P10)
     │  └─ SuspiciousChange             more changed than is plausible: the brake
     ├─ LedgerError                 3   the ledger cannot be used
-    │  ├─ LedgerDamaged                truncated, no database, broken chain
+    │  ├─ LedgerAbsent                 there is none yet
+   │  ├─ LedgerDamaged                truncated, no database, broken chain
     │  ├─ LedgerNewer                  written by a newer coldchain
     │  ├─ LedgerReadOnly               cannot be written
     │  └─ LedgerStale                  older than what it wrote itself at a destination
@@ -96,6 +97,10 @@ class LedgerError(ColdchainError):
     """The ledger cannot be used as it is."""
 
     exit_code = 3
+
+
+class LedgerAbsent(LedgerError):
+    """There is no ledger yet; the first run makes it."""
 
 
 class LedgerDamaged(LedgerError):

@@ -176,6 +176,15 @@ class Difference(NamedTuple):
 # --- actions: what shall be done, and why -----------------------------------------------------------------------------
 
 
+class State(StrEnum):
+    """The states in which a file can end a run (P1)."""
+
+    VERIFIED = "verified"
+    HELD = "held"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 class Manner(StrEnum):
     """What happens to one key of one destination."""
 
@@ -212,9 +221,10 @@ class Send(NamedTuple):
 
 
 class Keep(NamedTuple):
-    """Nothing to do: verified at every destination."""
+    """Nothing to do: verified at ``kept`` (and refused by the others, if there are any)."""
 
     entry: Entry
+    kept: tuple[str, ...]
 
 
 class Hold(NamedTuple):
@@ -222,31 +232,28 @@ class Hold(NamedTuple):
 
     entry: Entry
     reason: str
+    destinations: tuple[str, ...]
+    """Where it would have gone."""
+    kept: tuple[str, ...] = ()
+    """Where it is verified already."""
 
 
 class Refuse(NamedTuple):
-    """Never send this one, as things stand."""
+    """Nothing can be done with this one, as things stand."""
 
     path: str
     size_bytes: int
     reason: str
     destination: str = ""
     """"" when it concerns every destination."""
+    state: State = State.REFUSED
+    """FAILED for what could not even be looked at."""
 
 
 Action = Send | Keep | Hold | Refuse
 
 
 # --- outcomes: what came of it ----------------------------------------------------------------------------------------
-
-
-class State(StrEnum):
-    """The states in which a file can end a run (P1)."""
-
-    VERIFIED = "verified"
-    HELD = "held"
-    REFUSED = "refused"
-    FAILED = "failed"
 
 
 class Verified(NamedTuple):

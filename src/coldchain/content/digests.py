@@ -14,9 +14,11 @@ from coldchain.model import Digest
 class Hasher(Protocol):
     """What hashlib's objects can do."""
 
-    def update(self, data: bytes | memoryview, /) -> object: ...
+    def update(self, data: bytes | memoryview, /) -> object:
+        """Take the next piece."""
 
-    def hexdigest(self) -> str: ...
+    def hexdigest(self) -> str:
+        """The digest of all pieces."""
 
 
 def hasher_of(algorithm: str) -> Callable[[], Hasher]:

@@ -35,6 +35,11 @@ def sqlite_for_reading(file: Path, *, alone: bool = False) -> Connection:
     return _sqlite_engine(f"{_uri(file)}?{manner}", ("query_only = ON", "cell_size_check = ON")).connect()
 
 
+def sqlite_in_memory() -> Connection:
+    """Open an empty SQLite database that is gone when it is closed."""
+    return _sqlite_engine("file::memory:", ("foreign_keys = ON",)).connect()
+
+
 def postgres(url: URL, where: Where, *, read_only: bool = False) -> Connection:
     """Connect to PostgreSQL; raises LedgerError."""
     options = f"-c lock_timeout=60s -c search_path={POSTGRES_SCHEMA}"

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from coldchain.ledger.database import Database
 from coldchain.ledger.events import ChainReport, Draft, Event, Events
 from coldchain.ledger.lock import job_lock
-from coldchain.ledger.opening import open_for_reading, open_for_writing
+from coldchain.ledger.opening import in_memory, open_for_reading, open_for_writing
 from coldchain.ledger.places import Places
 from coldchain.ledger.recording import At, Recording
 from coldchain.ledger.records import Records, TallyRow
@@ -63,6 +63,11 @@ class Ledger:
     def open_read_only(cls, url: str) -> Ledger:
         """Open the ledger so that nothing is written (P12); raises as ``open`` does, LedgerError when there is none."""
         return cls(open_for_reading(url))
+
+    @classmethod
+    def empty(cls, now: datetime) -> Ledger:
+        """A ledger that holds nothing and leaves no trace, for looking where there is none yet."""
+        return cls(in_memory(now))
 
     def close(self) -> None:
         """Let go of it; afterwards every use raises LedgerError."""

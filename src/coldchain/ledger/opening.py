@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
 
-from coldchain.errors import LedgerError, LedgerNewer
+from coldchain.errors import LedgerAbsent, LedgerNewer
 from coldchain.ledger import connecting, schema
 from coldchain.ledger.columns import microseconds
 from coldchain.ledger.database import Database
@@ -51,16 +51,24 @@ def open_for_reading(url: str) -> Database:
         connection = database.connection
     with _closed_on_error(connection):
         if where.file is None and not database.read(_has_tables):
-            raise LedgerError(ABSENT.format(where.shown))
+            raise LedgerAbsent(ABSENT.format(where.shown))
         if _needs_update(database):
             raise where.unusable("it was written by an older coldchain; the next `coldchain run` brings it up to date")
     return database
 
 
+def in_memory(now: datetime) -> Database:
+    """An empty ledger that leaves no trace, for looking when there is none yet."""
+    connection = connecting.sqlite_in_memory()
+    with connection.begin():
+        make_tables(connection, now)
+    return Database(connection, Where("in memory"))
+
+
 def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Database:
     if not file.exists():
         if not create:
-            raise LedgerError(ABSENT.format(where.shown))
+            raise LedgerAbsent(ABSENT.format(where.shown))
         with translated(where):
             make_sqlite_file(where, file, lambda connection: make_tables(connection, now))
     doubtful = examine(where, file)
@@ -78,7 +86,7 @@ def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Da
 
 def _open_sqlite_for_reading(where: Where, file: Path) -> Database:
     if not file.exists():
-        raise LedgerError(ABSENT.format(where.shown))
+        raise LedgerAbsent(ABSENT.format(where.shown))
     doubtful = examine(where, file)
     quiet = connecting.Untouched(file)
     if quiet.disturbed():
@@ -104,7 +112,7 @@ def _make_in_postgres(connection: Connection, where: Where, *, create: bool, now
         if _has_tables(connection):
             return
         if not create:
-            raise LedgerError(ABSENT.format(where.shown))
+            raise LedgerAbsent(ABSENT.format(where.shown))
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1131375716)")
         connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema.POSTGRES_SCHEMA}")
         if not _has_tables(connection):

@@ -115,13 +115,17 @@ class Store(Protocol):
 
     url: str
     """Names the store; never holds a secret."""
-    traits: Traits
+
+    @property
+    def traits(self) -> Traits:
+        """What this place differs in."""
 
     def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Yield everything below the folder ``prefix``, ascending by code point of the whole key.
 
-        ``prefix`` is "" or a folder without a trailing slash; the folders ``without`` (whole keys) are not entered.  Nothing is skipped in silence: what is no plain file,
-        or cannot be read, comes as an Oddity.  The store's own temporary files come too (see ``is_leftover``).
+        ``prefix`` is "" or a folder without a trailing slash; the folders ``without`` (whole keys) are not entered.
+        Nothing is skipped in silence: what is no plain file, or cannot be read, comes as an Oddity.  The store's own
+        temporary files come too (see ``is_leftover``).
         Raises NotFound when the root of the store is not there; a prefix that is not there is just empty.
         """
 
@@ -154,6 +158,9 @@ class Store(Protocol):
 
     def probe_names(self) -> NameRules:
         """Find out what this place does to names by writing, listing and removing test files in its own folder."""
+
+    def make(self) -> None:
+        """Make the place itself when it is not there, but not what would have to hold it; for init and restore."""
 
     def close(self) -> None:
         """Let go of what is open; the store can be used again afterwards."""

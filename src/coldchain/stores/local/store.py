@@ -235,9 +235,9 @@ class LocalStore:
             raise self._error(error, "") from error
 
     def make(self) -> None:
-        """Make the folder itself, for ``init`` and ``restore``."""
+        """Make the folder itself; the one above it must be there, else a missing mount would go unnoticed."""
         try:
-            Path(self.path).mkdir(parents=True, exist_ok=True)
+            Path(self.path).mkdir(exist_ok=True)
         except OSError as error:
             raise StoreGone(f"cannot make the folder: {_sentence(error)}", url=self.url) from error
 

@@ -1,0 +1,5 @@
+"""``python -m coldchain`` is the same as ``coldchain``."""
+
+from coldchain.cli.main import main
+
+main()

@@ -1,0 +1,68 @@
+"""``coldchain doctor``: can this machine run it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from coldchain.cli import session
+from coldchain.cli.printing import name, show_json
+from coldchain.cli.progress import watching
+
+if TYPE_CHECKING:
+    from coldchain.operate.doctor import Advice
+
+_HELP = """Look whether this machine can run the jobs: configuration, source, every destination, clock, room, versions.
+
+Example: coldchain doctor merscope
+
+At each destination a small file is written, read back and removed.
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor", help=_HELP)(doctor)
+
+
+def doctor(
+    jobs: list[str] = session.JOBS,
+    config: Path | None = session.CONFIG,
+    settings: list[str] = session.SET,
+    as_json: bool = session.JSON,
+) -> int:
+    """Look at everything; 3 when something does not work."""
+    from coldchain.operate.doctor import examine_job, examine_machine
+
+    configuration = session.load(config, settings)
+    ok = _show("", _advice(True, "configuration", str(configuration.path)), as_json=as_json)
+    with watching(as_json=as_json) as monitor, session.reading(configuration) as ledger:
+        around = session.surroundings(monitor)
+        runs = ledger.runs(None, 1)
+        ok &= _show("", _advice(True, "ledger", f"{len(ledger.runs(None, 1000)):,} runs"), as_json=as_json)
+        for advice in examine_machine(runs[0].ended if runs else None, around.clock()):
+            ok &= _show("", advice, as_json=as_json)
+        for job in session.chosen(configuration, jobs):
+            for advice in examine_job(job, ledger, around):
+                ok &= _show(job.name, advice, as_json=as_json)
+    if not as_json:
+        print("all is well: coldchain run" if ok else "something does not work yet; see the lines with NO")
+    return 0 if ok else 3
+
+
+def _advice(ok: bool, what: str, said: str) -> Advice:
+    from coldchain.operate.doctor import Advice
+
+    return Advice(ok, what, said)
+
+
+def _show(job: str, advice: Advice, *, as_json: bool) -> bool:
+    if as_json:
+        values = {"job": job or None, "ok": advice.ok, "what": advice.what, "said": advice.said}
+        show_json({"format": "coldchain-advice", "version": 1, **values})
+    else:
+        word = {True: "ok  ", None: "look", False: "NO  "}[advice.ok]
+        print(f"{word}  {f'{job}: ' if job else ''}{advice.what}: {name(advice.said)}")
+    return advice.ok is not False

@@ -1,0 +1,1 @@
+"""The stories that a person tells: what happens, in order."""

@@ -1,0 +1,151 @@
+"""How do the files of a dataset get to all destinations, however uneven those are?
+
+Batches go to a pool of workers.  What is worth another try waits and is carried again: files of a destination that was
+too slow for the others get a read of their own, files that changed or failed for the moment are looked at once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+from coldchain.config.values import Job
+from coldchain.content.batches import in_batches
+from coldchain.content.pool import as_completed
+from coldchain.content.spool import Spool
+from coldchain.errors import StoreError
+from coldchain.model import Entry, Outcome, Send, State, Target, Trouble
+from coldchain.monitor import Monitor
+from coldchain.steps.draft import decode_send, encode_send
+from coldchain.steps.transfer import Batch, BatchResult, process_batch
+from coldchain.stores.base import Store
+
+ATTEMPTS = 3
+
+Take = Callable[[Sequence[Outcome]], None]
+
+
+class Carrier:
+    """Carries the files of one run; remembers which destinations broke down or lag behind."""
+
+    def __init__(self, job: Job, source: Store, owner: str, executor: Executor, workers: int, monitor: Monitor) -> None:
+        self._job, self._source, self._owner = job, source, owner
+        self._executor, self._workers, self._monitor = executor, workers, monitor
+        self._places = {destination.name: destination.place for destination in job.destinations}
+        self._broken: dict[str, str] = {}
+        self._apart: set[str] = set()
+
+    def carry(self, sends: Iterable[Send], wait: Callable[[Entry], str], take: Take) -> None:
+        """Carry them all, and hand over final outcomes as they come, in this thread.
+
+        ``wait`` says why a file that changed must be left alone for now, or "".
+        """
+        again: Spool[Send] = Spool(encode_send, decode_send)
+        self._pass(sends, again, take, last=False)
+        for attempt in range(2, ATTEMPTS + 1):
+            if not len(again):
+                return
+            retry, again = again, Spool(encode_send, decode_send)
+            self._pass(self._look_again(retry, wait, take), again, take, last=attempt == ATTEMPTS)
+            retry.close()
+
+    # --- one pass --------------------------------------------------------------------------------------------------
+
+    def _pass(self, sends: Iterable[Send], again: Spool[Send], take: Take, *, last: bool) -> None:
+        later: Spool[Send] = Spool(encode_send, decode_send)
+        self._batches(self._shared(sends, later), again, later, take, last=last)
+        for destination in sorted({target.destination for send in later for target in send.targets}):
+            alone = (send for send in map(partial(_only, destination), later) if send.targets)
+            self._batches(alone, again, again, take, last=last)
+        later.close()
+
+    def _shared(self, sends: Iterable[Send], later: Spool[Send]) -> Iterator[Send]:
+        """Leave out the destinations that lag behind; theirs come later."""
+        for send in sends:
+            behind = tuple(target for target in send.targets if target.destination in self._apart)
+            if behind and len(behind) < len(send.targets):
+                later.append(send._replace(targets=behind))
+                yield send._replace(targets=tuple(t for t in send.targets if t not in behind))
+            else:
+                yield send
+
+    def _batches(
+        self, sends: Iterable[Send], again: Spool[Send], later: Spool[Send], take: Take, *, last: bool
+    ) -> None:
+        batches = map(self._batch, in_batches(self._possible(sends, take), lambda send: send.entry.size_bytes))
+        work = partial(process_batch, monitor=self._monitor)
+        for batch, result in as_completed(self._executor, work, batches, ahead=2 * self._workers):
+            take(list(self._sort_out(batch, result, again, later, last=last)))
+
+    def _possible(self, sends: Iterable[Send], take: Take) -> Iterator[Send]:
+        """Leave out the destinations that broke down, and everything once the run shall stop."""
+        for send in sends:
+            if self._monitor.stopping:
+                take(list(_troubles(send, send.targets, "the run was interrupted before its turn", State.HELD)))
+                continue
+            if not self._broken:
+                yield send
+                continue
+            lost = tuple(target for target in send.targets if target.destination in self._broken)
+            for target in lost:
+                take(list(_troubles(send, (target,), self._broken[target.destination], State.FAILED)))
+            if len(lost) < len(send.targets):
+                yield send._replace(targets=tuple(t for t in send.targets if t not in lost))
+
+    def _batch(self, sends: list[Send]) -> Batch:
+        names = {target.destination for send in sends for target in send.targets}
+        places = tuple(place for name, place in self._places.items() if name in names)
+        return Batch(self._job.source, places, tuple(sends), self._job.digest, self._job.verify, self._owner)
+
+    def _sort_out(
+        self, batch: Batch, result: BatchResult, again: Spool[Send], later: Spool[Send], *, last: bool
+    ) -> Iterator[Outcome]:
+        """Yield what is final; put the rest where it waits for its next turn."""
+        for name, reason in result.broken:
+            if name not in self._broken:
+                self._broken[name] = reason
+                self._monitor.note(f"{name}: {reason}; nothing more is sent there in this run")
+        for name in result.lagging - self._apart:
+            self._apart.add(name)
+            self._monitor.note(f"{name} is slower than the others; its files get a read of their own")
+        _set_aside(batch.sends, later, lambda _, target: target.destination in result.lagging)
+        retried: set[tuple[str, str]] = set()
+        for outcome in result.outcomes:
+            if isinstance(outcome, Trouble) and outcome.again and not last and not self._monitor.stopping:
+                retried.add((outcome.path, outcome.destination))
+            else:
+                yield outcome
+        _set_aside(batch.sends, again, lambda send, target: (send.entry.path, target.destination) in retried)
+
+    # --- another try -----------------------------------------------------------------------------------------------
+
+    def _look_again(self, sends: Iterable[Send], wait: Callable[[Entry], str], take: Take) -> Iterator[Send]:
+        """Look at each source file anew: it may have changed, be busy, or be gone."""
+        for send in sends:
+            try:
+                entry = self._source.stat(send.entry.path)
+            except StoreError as error:
+                reason = f"it went away before it could be read ({error.reason})"
+                take(list(_troubles(send, send.targets, reason, State.HELD)))
+                continue
+            reason = wait(entry) if entry != send.entry else ""
+            if reason:
+                take(list(_troubles(send, send.targets, f"changed while it was read; {reason}", State.HELD)))
+            else:
+                yield send._replace(entry=entry)
+
+
+def _set_aside(sends: Iterable[Send], where: Spool[Send], wanted: Callable[[Send, Target], bool]) -> None:
+    for send in sends:
+        if targets := tuple(target for target in send.targets if wanted(send, target)):
+            where.append(send._replace(targets=targets))
+
+
+def _only(destination: str, send: Send) -> Send:
+    return send._replace(targets=tuple(target for target in send.targets if target.destination == destination))
+
+
+def _troubles(send: Send, targets: tuple[Target, ...], reason: str, state: State) -> Iterator[Outcome]:
+    for target in targets:
+        yield Trouble(target.destination, send.entry.path, send.entry.size_bytes, state, reason)

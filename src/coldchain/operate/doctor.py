@@ -1,0 +1,130 @@
+"""Can this machine run a job?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from coldchain.config.values import Destination, Job
+from coldchain.content.digests import digest_of, hasher_of
+from coldchain.errors import ColdchainError, StoreError
+from coldchain.instruments.base import open_instrument
+from coldchain.ledger.ledger import Ledger
+from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity
+from coldchain.operate.job import Surroundings
+from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
+from coldchain.steps.scan import scan
+from coldchain.stores.base import Store, open_store
+
+_PROBE = f"{OWN_FOLDER}/probe.txt"
+_TEXT = b"coldchain writes, reads and removes this file to see whether it can.\n"
+_LOW_BYTES = 1 << 30
+_SAFE_PYTHON = {(3, 11): 13, (3, 12): 11, (3, 13): 4}
+"""Fixed tarfile and its like, see CVE-2025-4517; later lines have it from the start."""
+
+
+class Advice(NamedTuple):
+    """One thing that was looked at."""
+
+    ok: bool | None
+    """None: works, but somebody should look at it."""
+    what: str
+    said: str
+
+
+def examine_machine(last: datetime | None, now: datetime) -> Iterator[Advice]:
+    """Look at what concerns every job."""
+    major_minor, patch = sys.version_info[:2], sys.version_info[2]
+    safe = patch >= _SAFE_PYTHON.get(major_minor, 0)
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Advice(
+        True if safe else None,
+        "python",
+        version if safe else f"{version}: 3.{major_minor[1]}.{_SAFE_PYTHON[major_minor]} or newer closes known holes",
+    )
+    if last is not None and last > now:
+        yield Advice(
+            False, "clock", f"it says {now:%Y-%m-%d %H:%M}, but a run ended at {last:%Y-%m-%d %H:%M}; set it right"
+        )
+    else:
+        yield Advice(True, "clock", f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def examine_job(job: Job, ledger: Ledger, around: Surroundings) -> Iterator[Advice]:
+    """Look at one job: source, selection, and every destination."""
+    yield from _source(job, ledger)
+    for destination in job.destinations:
+        store = open_store(destination.place)
+        try:
+            yield from _destination(job, destination, store, ledger, around)
+        except ColdchainError as error:
+            yield Advice(False, destination.name, str(error))
+        finally:
+            store.close()
+
+
+def _source(job: Job, ledger: Ledger) -> Iterator[Advice]:
+    source = open_store(job.source)
+    try:
+        hasher_of(job.digest)
+        volume = identify_source(job, source, ledger.source(job.name), Consent())
+        instrument = open_instrument(job.instrument)
+        datasets = list(islice(instrument.find(source, job.datasets), 10_000))
+        found = list(islice((one for dataset in datasets for one in scan(source, dataset, job)), 1000))
+    except ColdchainError as error:
+        yield Advice(False, "source", str(error))
+        return
+    finally:
+        source.close()
+    entries = [one for one in found if isinstance(one, Entry)]
+    odd = [one for one in found if isinstance(one, Oddity)]
+    number = f"{len(entries):,}{' or more' if len(found) == 1000 else ''}"
+    said = f"{job.source.url} ({volume}): {number} files in {len(datasets):,} datasets"
+    yield Advice(bool(entries), "source", said if entries else f"{said}: nothing is selected")
+    if odd:
+        yield Advice(None, "source", f"{odd[0].path}: {odd[0].reason} ({len(odd):,} such; exclude them, or look why)")
+
+
+def _destination(
+    job: Job, destination: Destination, store: Store, ledger: Ledger, around: Surroundings
+) -> Iterator[Advice]:
+    known = ledger.destination(job.name, destination.name)
+    identity = identify_destination(Writer(job.name, around.host), destination, store, known)
+    yield Advice(True, destination.name, f"{destination.place.url} is {identity.id}")
+    yield _probe(destination, store)
+    rules = store.probe_names()
+    if identity.names and rules.as_json() != {**rules.as_json(), **identity.names}:
+        yield Advice(
+            None, destination.name, "treats names otherwise than when it was marked; was it mounted otherwise?"
+        )
+    if rules.confuses:
+        yield Advice(None, destination.name, "cannot tell some names apart (case or Unicode); such files are refused")
+    free = store.free_bytes()
+    if free is not None:
+        yield Advice(True if free > _LOW_BYTES else None, destination.name, f"{free / (1 << 30):,.1f} GiB free")
+
+
+def _probe(destination: Destination, store: Store) -> Advice:
+    """Write, read back and remove a file of our own."""
+    name = destination.name
+    staging = store.stage("probe")
+    try:
+        sink = staging.open(_PROBE, Entry(_PROBE, len(_TEXT), 0))
+        sink.write(_TEXT)
+        sink.close()
+        staging.flush()
+        with staging.read_back(_PROBE) as reader:
+            digest, _ = digest_of("sha256", reader.chunks())
+            how = reader.how
+    except StoreError as error:
+        return Advice(False, name, f"a probe could not be written and read back: {error.reason}")
+    finally:
+        staging.close()
+    if digest != digest_of("sha256", [_TEXT])[0] or not isinstance(digest, Digest):
+        return Advice(False, name, "what was read back is not what was written: do not use this place")
+    if how == "cached":
+        return Advice(None, name, "copies can be read back only from memory here, not from the medium")
+    return Advice(True, name, f"written, flushed and read back ({how})")

@@ -1,0 +1,92 @@
+"""Is each stored copy still what was stored?"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from coldchain.content.digests import digest_of
+from coldchain.errors import NotAFile, NotFound, StoreError
+from coldchain.model import Digest, Place, Record
+from coldchain.monitor import SILENT, Monitor
+from coldchain.stores.base import open_store
+
+
+class Finding(NamedTuple):
+    """One stored copy, looked at again."""
+
+    dataset: str
+    record: Record
+    state: str
+    """``good``, ``corrupt`` (other bytes), ``lost`` (not there) or ``unreadable`` (nobody can tell)."""
+    reason: str
+    how: str = ""
+    found: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBatch:
+    """Copies at one destination."""
+
+    place: Place
+    copies: tuple[tuple[str, Record], ...]
+    """(dataset, record)."""
+
+
+def check_batch(batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
+    """Read each copy again, past the cache, and compare; a plain function of picklable values."""
+    store = open_store(batch.place)
+    findings = []
+    try:
+        for dataset, record in batch.copies:
+            if monitor.stopping:
+                break
+            try:
+                with store.read(record.key, past_cache=True) as reader:
+                    found, size_bytes = digest_of(record.digest.algorithm, reader.chunks())
+                    how = reader.how
+            except (NotFound, NotAFile) as error:
+                findings.append(Finding(dataset, record, "lost", error.reason))
+                continue
+            except StoreError as error:
+                findings.append(Finding(dataset, record, "unreadable", error.reason))
+                continue
+            monitor.moved(size_bytes)
+            if found == record.digest:
+                findings.append(Finding(dataset, record, "good", "", how, found))
+            else:
+                reason = f"corrupt: {size_bytes:,} bytes that are not the {record.size_bytes:,} that were stored"
+                findings.append(Finding(dataset, record, "corrupt", reason, how, found))
+    finally:
+        store.close()
+    return findings
+
+
+def sampled(copies: Iterable[tuple[str, Record]], share: float, salt: int) -> Iterator[tuple[str, Record]]:
+    """Choose about ``share`` of the copies, others each time the salt is another."""
+    limit = int(share * (1 << 32))
+    for dataset, record in copies:
+        drawn = hashlib.sha256(f"{salt}\n{record.key}".encode("utf-8", "surrogatepass")).digest()[:4]
+        if int.from_bytes(drawn) < limit:
+            yield dataset, record
+
+
+def due(
+    copies: Iterable[tuple[str, Record]], total: int, within: timedelta, now: datetime, last: datetime | None
+) -> Iterator[tuple[str, Record]]:
+    """Choose, from copies with the oldest proof first, those that must be proved now so that none gets older.
+
+    All whose proof is older than ``within``, and at least the share of all copies that is due since the last check, so
+    that a check each day reads 1/90 each day and not everything on the ninetieth.
+    """
+    oldest_us = round((now - within).timestamp() * 1_000_000)
+    elapsed = min(1.0, (now - last) / within) if last else 0.0
+    least = math.ceil(total * elapsed)
+    for number, (dataset, record) in enumerate(copies):
+        if record.proved_at_us > oldest_us and number >= least:
+            return
+        yield dataset, record

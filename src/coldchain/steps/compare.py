@@ -1,0 +1,117 @@
+"""What does each destination know of each source file?
+
+Three sorted streams are walked side by side for every destination: the source, the ledger's records, and what stands
+at the destination now.  Nothing is kept in memory but the line that each stream is at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from coldchain.errors import NotAFile, NotFound
+from coldchain.model import (
+    ADDED,
+    UNCHANGED,
+    Change,
+    Changed,
+    Difference,
+    Entry,
+    Missing,
+    Oddity,
+    ProofKind,
+    Record,
+    Touched,
+    Unproved,
+)
+from coldchain.steps.layout import Layout
+from coldchain.stores.base import Store
+
+
+class Standard(NamedTuple):
+    """When is a copy as it should be?"""
+
+    proof: ProofKind
+    stable_inodes: bool
+    """ctime and inode of the source mean something."""
+
+
+class Side:
+    """One destination's view of one dataset; asked for entries in ascending order."""
+
+    def __init__(
+        self,
+        store: Store,
+        layout: Layout,
+        records: Iterator[Record],
+        found: Iterator[Entry | Oddity],
+        standard: Standard,
+    ) -> None:
+        self._store, self._layout, self._records, self._found = store, layout, records, found
+        self._proof, self._stable = standard
+        self._record = next(records, None)
+        self._there = next(found, None)
+        self._step_ns = max(1, store.traits.mtime_step_ns)
+        self._gone = 0
+
+    def change(self, entry: Entry) -> Change:
+        """Compare the next entry."""
+        path = entry.path
+        record = self._record
+        while record is not None and record.path < path:
+            self._gone += 1
+            record = next(self._records, None)
+        self._record = record
+        key = self._layout.key(path)
+        there = self._there
+        while there is not None and there.path < key:
+            there = next(self._found, None)
+        self._there = there
+        found = there if there is not None and there.path == key else None
+        if record is None or record.path != path:
+            return ADDED if found is None else Unproved(found, None, "it stands there already")
+        if record.key != key:
+            found = self._look(record.key)
+        self._record = next(self._records, None)
+        return self._judge(entry, record, found)
+
+    def gone(self) -> int:
+        """How many stored files are no longer at the source (P6: they stay); ask after the last entry."""
+        if self._record is not None:
+            self._gone += 1 + sum(1 for _ in self._records)
+            self._record = None
+        return self._gone
+
+    def _judge(self, entry: Entry, record: Record, found: Entry | Oddity | None) -> Change:
+        if found is None:
+            return Missing(record)
+        if isinstance(found, Oddity) or found.size_bytes != record.size_bytes:
+            return Unproved(found, record, "what stands there is not what was stored")
+        if abs(found.mtime_ns - record.stored_mtime_ns) >= self._step_ns:
+            return Unproved(found, record, "the copy was touched since it was stored")
+        if entry.size_bytes != record.size_bytes or entry.mtime_ns != record.source_mtime_ns:
+            return Changed(record)
+        if self._stable and (entry.ctime_ns, entry.inode) != (record.source_ctime_ns, record.source_inode):
+            return Touched(record)
+        if record.proof_kind < self._proof:
+            return Unproved(found, record, f"proved only by {record.proof_kind.word}")
+        return UNCHANGED
+
+    def _look(self, key: str) -> Entry | Oddity | None:
+        try:
+            return self._store.stat(key)
+        except NotFound:
+            return None
+        except NotAFile as error:
+            return Oddity(key, "special", error.reason)
+
+
+def compare(here: Iterable[Entry], sides: Sequence[Side]) -> Iterator[Difference]:
+    """Yield every source file with what each side says of it, in the order of the sides; ``here`` ascends by path."""
+    if len(sides) == 1:
+        change = sides[0].change
+        for entry in here:
+            yield Difference(entry, (change(entry),))
+        return
+    for entry in here:
+        yield Difference(entry, tuple(side.change(entry) for side in sides))

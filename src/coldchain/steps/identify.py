@@ -1,0 +1,173 @@
+"""Are source and destinations the places that they were (P10)?
+
+A destination carries ``.coldchain/destination.json``; it is made by ``coldchain init`` or ``run --init`` only, so an
+unmounted folder or another disk has none, or another one.  A place that tolerates no file of ours
+(``marker = false``) is known by its volume.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from coldchain.config.values import Destination, Job
+from coldchain.errors import DestinationAbsent, ManifestDamaged, SourceAbsent, StoreError
+from coldchain.model import OWN_FOLDER, Identity, SourceSeen, Tally
+from coldchain.steps.deliver import deliver, fetch
+from coldchain.stores.base import Store
+
+MARKER = f"{OWN_FOLDER}/destination.json"
+_FORMAT = "coldchain-destination"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes: a job on a host."""
+
+    job: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person allowed for this one run."""
+
+    init: bool = False
+    """Mark destinations that were never used."""
+    accept_source: bool = False
+    accept_destinations: frozenset[str] = frozenset()
+    accept_changes: bool = False
+
+
+# --- the source -------------------------------------------------------------------------------------------------------
+
+
+def identify_source(job: Job, source: Store, seen: SourceSeen | None, consent: Consent) -> str:
+    """The volume of the source; raises SourceAbsent when it is not there or not the one of the last run."""
+    try:
+        volume = source.volume()
+    except StoreError as error:
+        raise SourceAbsent(
+            f"{job.name}: the source {job.source.url} cannot be opened: {error.reason}. Is the drive plugged in, the "
+            f"share mounted, and the path in the configuration right?"
+        ) from error
+    if seen is not None and seen.volume != volume and not consent.accept_source:
+        raise SourceAbsent(
+            f"{job.name}: another volume lies under {job.source.url} than on {seen.at:%Y-%m-%d} ({volume} instead of "
+            f"{seen.volume}). If that is right: coldchain run {job.name} --accept-source"
+        )
+    return volume
+
+
+def check_not_emptied(job: Job, selected: Tally, seen: SourceSeen | None, consent: Consent) -> None:
+    """Raise SourceAbsent when a source that held files is empty: an unmounted share looks just like that."""
+    if seen is not None and seen.tally.files and not selected.files and not consent.accept_source:
+        raise SourceAbsent(
+            f"{job.name}: {job.source.url} is empty, and held {seen.tally.files:,} files on {seen.at:%Y-%m-%d}. Is it "
+            f"mounted? If it was emptied on purpose: coldchain run {job.name} --accept-source"
+        )
+
+
+# --- a destination ----------------------------------------------------------------------------------------------------
+
+
+def identify_destination(writer: Writer, destination: Destination, store: Store, known: Identity | None) -> Identity:
+    """Who the destination is; raises DestinationAbsent with the one command that mends it."""
+    name, url = destination.name, destination.place.url
+    found = _found(destination, store, known)
+    init = f"coldchain init {writer.job}"
+    accept = f"coldchain run {writer.job} --accept-destination {name}"
+    if found is None and known is None:
+        raise DestinationAbsent(f"{name}: {url} was never used as a destination. If it is the right place: {init}")
+    if found is None:
+        raise DestinationAbsent(
+            f"{name}: {url} has lost its mark ({MARKER}). Is the disk mounted? If it is the right place: {accept}"
+        )
+    if known is not None and known.id != found.id:
+        raise DestinationAbsent(
+            f"{name}: another destination lies under {url} than in the last run ({found.id} instead of {known.id}). "
+            f"If that is right: {accept}"
+        )
+    if destination.marker and (writer.job, writer.host) not in found.writers:
+        others = ", ".join(f"job {job} on {host}" for job, host in found.writers) or "nobody"
+        raise DestinationAbsent(
+            f"{name}: {url} belongs to {others}. If job {writer.job} on {writer.host} shall write there as well: "
+            f"{init if known is None else accept}"
+        )
+    return found
+
+
+def admit_destination(
+    writer: Writer, destination: Destination, store: Store, known: Identity | None, now: datetime
+) -> Identity:
+    """Mark the destination, or accept the mark that it has; the only function that writes one.
+
+    A mark that was lost is written anew under the identity that the ledger remembers.
+    """
+    try:
+        store.make()
+        found = _found(destination, store, known)
+        if not destination.marker:
+            return Identity(_volume_id(store), now, (), store.probe_names().as_json())
+        me = (writer.job, writer.host)
+        if found is not None and me in found.writers:
+            return found
+        identity = found or known or Identity(uuid.uuid4().hex, now, ())
+        writers = (*(other for other in identity.writers if other != me), me)
+        admitted = replace(identity, writers=writers, names=store.probe_names().as_json())
+        deliver(store, MARKER, [_marker_text(admitted)])
+    except StoreError as error:
+        raise DestinationAbsent(
+            f"{destination.name}: {destination.place.url} cannot be marked: {error.reason}"
+        ) from error
+    return admitted
+
+
+def _found(destination: Destination, store: Store, known: Identity | None) -> Identity | None:
+    try:
+        if destination.marker:
+            return _read_marker(store)
+        return known and replace(known, id=_volume_id(store))
+    except StoreError as error:
+        raise DestinationAbsent(
+            f"{destination.name}: {destination.place.url} cannot be opened: {error.reason}. Is the disk plugged in, "
+            f"the share mounted?"
+        ) from error
+
+
+def _volume_id(store: Store) -> str:
+    return f"volume:{store.volume()}"
+
+
+def _read_marker(store: Store) -> Identity | None:
+    store.volume()  # raises NotFound when the whole place is not there
+    content = fetch(store, MARKER)
+    if content is None:
+        return None
+    try:
+        values = json.loads(content)
+        if values["format"] != _FORMAT or values["version"] != 1:
+            raise ManifestDamaged(f"{store.url}/{MARKER} was written by a newer coldchain, or is something else")
+        writers = tuple((str(w["job"]), str(w["host"])) for w in values["writers"])
+        names: Mapping[str, object] = values["names"]
+        return Identity(str(values["id"]), datetime.fromisoformat(values["created"]), writers, names)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestDamaged(
+            f"{store.url}/{MARKER} is damaged; move it away, and mark the place again with coldchain init"
+        ) from error
+
+
+def _marker_text(identity: Identity) -> bytes:
+    values = {
+        "format": _FORMAT,
+        "version": 1,
+        "id": identity.id,
+        "created": identity.created.isoformat(),
+        "writers": [{"job": job, "host": host} for job, host in identity.writers],
+        "names": dict(identity.names),
+        "about": "This folder is a destination of coldchain. Please leave this file here: without it nothing is sent.",
+    }
+    return json.dumps(values, indent=2).encode() + b"\n"

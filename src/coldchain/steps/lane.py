@@ -1,0 +1,229 @@
+"""What does one destination do with the files of one batch?
+
+A file is begun, takes its chunks, and is finished or cancelled; when all files of the batch are through, ``settle``
+flushes, reads back, compares, and only then lets the names appear.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from coldchain.content.digests import digest_of
+from coldchain.errors import FlushFailed, NotAFile, NotFound, Occupied, StoreError
+from coldchain.model import Digest, Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
+from coldchain.stores.base import Sink, Staging, Store
+
+
+class _Finished(NamedTuple):
+    entry: Entry
+    target: Target
+    digest: Digest
+
+
+class _There(NamedTuple):
+    """What was read of a stored copy."""
+
+    entry: Entry
+    digest: Digest
+    how: str
+
+
+class Lane:
+    """One destination's part of a batch.  A file's trouble is kept as an outcome; nothing is raised to the reader."""
+
+    def __init__(self, name: str, store: Store, owner: str, proof: ProofKind) -> None:
+        self.name = name
+        self.broken: StoreError | None = None
+        """Why nothing more can be written to this store."""
+        self._store, self._owner, self._proof = store, owner, proof
+        self._staging: Staging | None = None
+        self._now: tuple[Entry, Target] | None = None
+        self._sink: Sink | None = None
+        self._finished: list[_Finished] = []
+        self._outcomes: list[Outcome] = []
+
+    # --- one file after the other ----------------------------------------------------------------------------------
+
+    def begin(self, entry: Entry, target: Target) -> None:
+        """The next file comes; for ADOPT its content is only hashed, not written."""
+        self._now = (entry, target)
+        if self.broken is not None:
+            self._fail(self.broken)
+        elif target.manner is not Manner.ADOPT:
+            try:
+                self._sink = self._stage().open(target.key, entry)
+            except StoreError as error:
+                self._fail(error)
+
+    def take(self, chunk: bytes | memoryview) -> None:
+        """The next piece of its content."""
+        if self._sink is not None:
+            try:
+                self._sink.write(chunk)
+            except StoreError as error:
+                self._fail(error)
+
+    def finish(self, digest: Digest) -> None:
+        """The source was read to its end and did not change."""
+        if self._now is None:
+            return
+        entry, target = self._now
+        if self._sink is not None:
+            try:
+                self._sink.close()
+            except StoreError as error:
+                self._fail(error)
+                return
+        self._finished.append(_Finished(entry, target, digest))
+        self._now = self._sink = None
+
+    def cancel(self) -> None:
+        """The source could not be read to its end; the reader reports it."""
+        if self._sink is not None:
+            self._sink.abort()
+        self._now = self._sink = None
+
+    def _fail(self, error: StoreError) -> None:
+        if self._now is not None:
+            self._report(*self._now, error)
+        self.cancel()
+
+    def _report(self, entry: Entry, target: Target, error: StoreError) -> None:
+        if error.ends_store and self.broken is None:
+            self.broken = error
+        state = State.REFUSED if isinstance(error, Occupied | NotAFile) else State.FAILED
+        reason = f"{target.key}: {error.reason}" if isinstance(error, Occupied | NotAFile) else error.reason
+        self._outcomes.append(Trouble(self.name, entry.path, entry.size_bytes, state, reason, error.temporary))
+
+    def _stage(self) -> Staging:
+        if self._staging is None:
+            self._staging = self._store.stage(self._owner)
+        return self._staging
+
+    # --- the whole batch -------------------------------------------------------------------------------------------
+
+    def settle(self) -> list[Outcome]:
+        """Make everything durable, prove it, publish it; returns one outcome for each file that was begun."""
+        try:
+            if self._finished:
+                self._settle(self._stage())
+        finally:
+            self.close()
+        return self._outcomes
+
+    def close(self) -> None:
+        """Take back what was not published."""
+        if self._staging is not None:
+            self._staging.close()
+            self._staging = None
+
+    def _settle(self, staging: Staging) -> None:
+        adopted = [file for file in self._finished if file.target.manner is Manner.ADOPT]
+        staged = [file for file in self._finished if file.target.manner is not Manner.ADOPT]
+        try:
+            for file in adopted:
+                staging.settle(file.target.key)
+            staging.flush()
+        except StoreError as error:
+            for file in self._finished:
+                self._report(file.entry, file.target, error)
+            return
+        for file in adopted:
+            self._adopt(file)
+        proved = {file.target.key: (file, how) for file in staged if (how := self._prove(staging, file))}
+        self._publish(staging, proved)
+
+    def _prove(self, staging: Staging, file: _Finished) -> str:
+        """Read back what was staged; returns the means, or "" when the file is out of the batch."""
+        if self._proof is ProofKind.SIZE:
+            return "stat"
+        try:
+            with staging.read_back(file.target.key) as reader:
+                found, _ = digest_of(file.digest.algorithm, reader.chunks())
+                how = reader.how
+        except StoreError as error:
+            self._report(file.entry, file.target, error)
+            return ""
+        if found == file.digest:
+            return how
+        staging.discard(file.target.key)
+        reason = "what the destination read back is not what was written"
+        self._outcomes.append(
+            Trouble(self.name, file.entry.path, file.entry.size_bytes, State.FAILED, reason, again=True, integrity=True)
+        )
+        return ""
+
+    def _publish(self, staging: Staging, proved: dict[str, tuple[_Finished, str]]) -> None:
+        wanted: dict[str, Entry | None] = {}
+        for key, (file, _) in proved.items():
+            try:
+                wanted[key] = self._replaceable(file)
+            except StoreError as error:
+                self._report(file.entry, file.target, error)
+        try:
+            results = staging.publish(wanted) if wanted else {}
+        except FlushFailed as error:
+            results = dict.fromkeys(wanted, error)
+        for key, result in results.items():
+            file, how = proved[key]
+            if isinstance(result, Occupied) and file.target.manner is Manner.NEW:
+                self._adopt(file)
+            elif isinstance(result, StoreError):
+                self._report(file.entry, file.target, result)
+            elif result.size_bytes != file.entry.size_bytes:
+                self._report(file.entry, file.target, FlushFailed("the stored file has another size"))
+            else:
+                self._verified(file, result, how)
+
+    def _replaceable(self, file: _Finished) -> Entry | None:
+        """For REPLACE: the file that stands there, once its content was seen to be what coldchain stored (P5)."""
+        if file.target.manner is not Manner.REPLACE:
+            return None
+        there = self._read(file.target.key, file.digest.algorithm)
+        old = file.target.old_digest
+        if old is not None and old.algorithm != there.digest.algorithm:
+            there = self._read(file.target.key, old.algorithm)
+        if there.digest != old:
+            raise Occupied("holds other bytes than coldchain stored there; they are left alone")
+        return there.entry
+
+    def _adopt(self, file: _Finished) -> None:
+        """Take what stands under the key for the copy, when its bytes are equal (P5)."""
+        try:
+            there = self._read(file.target.key, file.digest.algorithm)
+        except StoreError as error:
+            self._report(file.entry, file.target, NotFound("went away") if isinstance(error, NotFound) else error)
+            return
+        if there.digest == file.digest:
+            self._verified(file, there.entry, there.how, manner=Manner.ADOPT)
+            return
+        old = file.target.old_digest
+        if old is None or old == there.digest:
+            whose = "coldchain did not store" if old is None else "are those of the version before"
+            reason = f"{file.target.key}: other bytes stand there, which {whose}; they are left alone"
+            trouble = Trouble(self.name, file.entry.path, file.entry.size_bytes, State.REFUSED, reason)
+        else:
+            reason = f"{file.target.key}: the stored copy is no longer what was stored (coldchain check --repair)"
+            trouble = Trouble(self.name, file.entry.path, file.entry.size_bytes, State.FAILED, reason, integrity=True)
+        self._outcomes.append(trouble)
+
+    def _read(self, key: str, algorithm: str) -> _There:
+        with self._store.read(key, past_cache=True) as reader:
+            digest, _ = digest_of(algorithm, reader.chunks())
+            return _There(reader.entry, digest, reader.how)
+
+    def _verified(self, file: _Finished, there: Entry, how: str, *, manner: Manner | None = None) -> None:
+        kind = ProofKind.SIZE if how == "stat" else ProofKind.READBACK
+        self._outcomes.append(
+            Verified(
+                self.name,
+                file.entry,
+                file.target.key,
+                file.digest,
+                there.mtime_ns,
+                kind,
+                how,
+                manner or file.target.manner,
+                file.target.reason,
+            )
+        )
