@@ -1,7 +1,10 @@
-"""What may a run tell while it goes on, and how is it asked to stop?"""
+"""What does a run get from the door: somebody to tell what goes on, a clock, the name of the host?"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -50,3 +53,14 @@ class SilentMonitor:
 
 
 SILENT = SilentMonitor()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a story is told of the world: nothing below the doors reads the clock or the host's name by itself."""
+
+    host: str
+    clock: Callable[[], datetime]
+    """Aware, UTC."""
+    monitor: Monitor = SILENT
+    workers: int = 2

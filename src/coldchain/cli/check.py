@@ -68,7 +68,7 @@ def check(
             show_json(report.as_json())
             continue
         for destination, finding, done in report.shown:
-            print(f"{job.name}  {destination}: {name(finding.record.key)}: {finding.state}: {finding.reason}")
+            print(f"{job.name}  {destination}: {name(finding.record.key)}: {finding.reason}")
             if done:
                 print(f"{job.name}  {destination}: {name(finding.record.key)}: {done}")
         wrong = f", {report.bad:,} wrong or lost" if report.bad else ""

@@ -13,8 +13,10 @@ from coldchain.cli.progress import watching
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
+    from coldchain.ledger.ledger import Ledger
     from coldchain.model import Action
-    from coldchain.operate.job import Wish
+    from coldchain.monitor import Surroundings
+    from coldchain.operate.job import Opened, Wish
     from coldchain.steps.draft import Draft
 
 _HELP = """Say what a run would do with each file, and why; writes nothing anywhere.
@@ -55,6 +57,7 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, ev
             with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
                 around = session.surroundings(monitor)
                 with opened(job, ledger, wish, around) as opened_job:
+                    _learn(opened_job, ledger, around)
                     draft = make_draft(opened_job, ledger, wish, around)
             _show(job, draft, as_json=as_json, every_file=every_file)
             draft.close()
@@ -62,6 +65,18 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, ev
             complain(str(error))
             code = code or error.exit_code
     return code
+
+
+def _learn(opened_job: Opened, ledger: Ledger, around: Surroundings) -> None:
+    """Where there is no ledger yet, look at the manifests, as the run will do; into a ledger in memory."""
+    from coldchain.operate.job import recollect_all, remember
+
+    if not ledger.in_memory:
+        return
+    remember(opened_job.job, ledger, around, opened_job)
+    run = ledger.begin_run(opened_job.job.name, "plan", around.clock())
+    for sentence in recollect_all(opened_job, ledger, run, around):
+        around.monitor.note(sentence)
 
 
 def _show(job: Job, draft: Draft, *, as_json: bool, every_file: bool) -> None:

@@ -18,8 +18,7 @@ from coldchain.errors import UsageError
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
     from coldchain.ledger.ledger import Ledger
-    from coldchain.monitor import Monitor
-    from coldchain.operate.job import Surroundings
+    from coldchain.monitor import Monitor, Surroundings
 
 CONFIG = typer.Option(None, "--config", "-c", metavar="FILE", help="The configuration (else ./coldchain.toml).")
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="Another value for this once: jobs.NAME.settle='0 s'.")
@@ -64,7 +63,7 @@ def now() -> datetime:
 
 def surroundings(monitor: Monitor, workers: int = 2) -> Surroundings:
     """What a run is told of the world."""
-    from coldchain.operate.job import Surroundings
+    from coldchain.monitor import Surroundings
 
     return Surroundings(platform.node() or "unknown", now, monitor, workers)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from coldchain.cli.printing import duration, files, name, size, tally
 from coldchain.model import State, Trouble
 from coldchain.steps.report import DatasetReport, Lot, Report
 
-_SHOWN = 10
+_SHOWN = 3
 
 
 def summary(report: Report) -> Iterator[str]:
     """The lines."""
     for dataset in report.datasets:
         if dataset.selected.files or dataset.troubles:
-            yield from dataset_lines(report.job, dataset)
+            yield from dataset_lines(report.job, dataset, report.run)
     total = report.selected
     sent = max((sum(d.lots[n].sent.size_bytes for d in report.datasets) for n in report.destinations), default=0)
     rate = f", {size(sent / report.duration_s)}/s" if sent and report.duration_s else ""
@@ -35,17 +36,20 @@ def verdict(report: Report) -> str:
     return words[report.exit_code]
 
 
-def dataset_lines(job: str, dataset: DatasetReport) -> Iterator[str]:
+def dataset_lines(job: str, dataset: DatasetReport, run: int) -> Iterator[str]:
     """One dataset with its destinations and troubles."""
     yield f"{job}  {name(dataset.name)}   {files(dataset.selected.files)}   {size(dataset.selected.size_bytes)}"
     for destination, lot in dataset.lots.items():
         yield f"  {destination:<10} {_lot(lot, dataset.selected.files)}"
-    for group in _grouped(dataset.troubles):
-        first = group[0]
-        where = ", ".join(dict.fromkeys(trouble.destination for trouble in group))
-        yield f"  {first.state:<10} {name(first.path) or '.'}: {name(first.reason)} ({where})"
-    if dataset.more_troubles:
-        yield f"  ... and {dataset.more_troubles:,} more: coldchain report"
+    groups = _grouped(dataset.troubles)
+    for state, some in groupby(groups, key=lambda group: group[0].state):
+        listed = list(some)
+        for group in listed[:_SHOWN]:
+            first = group[0]
+            where = ", ".join(dict.fromkeys(trouble.destination for trouble in group))
+            yield f"  {state:<10} {name(first.path) or '.'}: {name(first.reason)} ({where})"
+        if len(listed) > _SHOWN or dataset.more_troubles:
+            yield f"  {state:<10} ... and more: coldchain report {run}"
     if dataset.gone:
         yield f"  {'kept':<10} {files(dataset.gone)} at the destinations that the source no longer has"
 
@@ -67,4 +71,4 @@ def _grouped(troubles: list[Trouble]) -> list[list[Trouble]]:
     groups: dict[tuple[str, str], list[Trouble]] = {}
     for trouble in troubles:
         groups.setdefault((trouble.path, trouble.reason), []).append(trouble)
-    return list(groups.values())[:_SHOWN]
+    return sorted(groups.values(), key=lambda group: group[0].state)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from coldchain.ledger.database import Database
 from coldchain.ledger.events import ChainReport, Draft, Event, Events
 from coldchain.ledger.lock import job_lock
-from coldchain.ledger.opening import in_memory, open_for_reading, open_for_writing
+from coldchain.ledger.opening import IN_MEMORY, in_memory, open_for_reading, open_for_writing
 from coldchain.ledger.places import Places
 from coldchain.ledger.recording import At, Recording
 from coldchain.ledger.records import Records, TallyRow
@@ -68,6 +68,11 @@ class Ledger:
     def empty(cls, now: datetime) -> Ledger:
         """A ledger that holds nothing and leaves no trace, for looking where there is none yet."""
         return cls(in_memory(now))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is one that leaves no trace."""
+        return self._database.where.shown == IN_MEMORY
 
     def close(self) -> None:
         """Let go of it; afterwards every use raises LedgerError."""

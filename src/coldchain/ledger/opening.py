@@ -18,6 +18,7 @@ from coldchain.ledger.sqlite_file import examine, make_sqlite_file, sound
 from coldchain.ledger.translating import Where, translated
 from coldchain.ledger.urls import parse
 
+IN_MEMORY = "in memory"
 ABSENT = "there is no ledger yet at {}; it is made by the first run"
 
 
@@ -62,7 +63,7 @@ def in_memory(now: datetime) -> Database:
     connection = connecting.sqlite_in_memory()
     with connection.begin():
         make_tables(connection, now)
-    return Database(connection, Where("in memory"))
+    return Database(connection, Where(IN_MEMORY))
 
 
 def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Database:

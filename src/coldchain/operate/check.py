@@ -26,7 +26,8 @@ from coldchain.model import (
     Trouble,
     Verified,
 )
-from coldchain.operate.job import Opened, Surroundings, Wish, opened
+from coldchain.monitor import Surroundings
+from coldchain.operate.job import Opened, Wish, opened
 from coldchain.steps.check import CheckBatch, Finding, check_batch, due, sampled
 from coldchain.steps.deliver import deliver
 from coldchain.steps.plan import Aim

@@ -14,7 +14,7 @@ from coldchain.errors import ColdchainError, StoreError
 from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity
-from coldchain.operate.job import Surroundings
+from coldchain.monitor import Surroundings
 from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
 from coldchain.steps.scan import scan
 from coldchain.stores.base import Store, open_store

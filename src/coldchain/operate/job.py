@@ -39,7 +39,7 @@ from coldchain.model import (
     Trouble,
     Verified,
 )
-from coldchain.monitor import Monitor
+from coldchain.monitor import Monitor, Surroundings
 from coldchain.operate.carry import Carrier
 from coldchain.steps.compare import Side, Standard, compare
 from coldchain.steps.draft import DatasetDraft, Draft
@@ -54,6 +54,7 @@ from coldchain.steps.identify import (
 from coldchain.steps.layout import layout_of
 from coldchain.steps.plan import Aim, plan, refuse_oddity
 from coldchain.steps.publish import leave_word, publish_manifest, read_agent
+from coldchain.steps.recollect import Recollection
 from coldchain.steps.report import DatasetReport, Report
 from coldchain.steps.scan import scan
 from coldchain.steps.settle import Settling
@@ -61,17 +62,6 @@ from coldchain.stores.base import Store, open_store
 from coldchain.stores.names import NameRules
 
 _KEPT_TROUBLES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run gets from the door: nothing below reads the clock or the host's name by itself."""
-
-    host: str
-    clock: Callable[[], datetime]
-    """Aware, UTC."""
-    monitor: Monitor
-    workers: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +109,7 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
             stack.callback(store.close)
             known = ledger.destination(job.name, destination.name)
             identity = identify_destination(writer, destination, store, known)
-            _check_memory(ledger, store, writer, destination.name, around.monitor)
+            _check_memory(ledger, store, writer, destination.name)
             aims.append(Aim(destination.name, store, NameRules.from_json(identity.names), job.on_change))
         yield Opened(job, source, volume, seen, tuple(aims), writer)
 
@@ -147,7 +137,7 @@ def remember(job: Job, ledger: Ledger, around: Surroundings, opened_job: Opened)
             ledger.see_destination(job.name, destination.name, destination.place.url, identity, around.clock())
 
 
-def _check_memory(ledger: Ledger, store: Store, writer: Writer, name: str, monitor: Monitor) -> None:
+def _check_memory(ledger: Ledger, store: Store, writer: Writer, name: str) -> None:
     """A destination remembers which event of which ledger came last; an older ledger was restored from somewhere."""
     word = read_agent(store, writer)
     number, _ = ledger.head()
@@ -156,11 +146,27 @@ def _check_memory(ledger: Ledger, store: Store, writer: Writer, name: str, monit
             f"{name} knows of events up to {last:,} of this ledger, which itself ends at {number:,}: it is an older "
             f"copy. Bring it up to date by reading: coldchain rebuild {writer.job}"
         )
-    if word and word.get("ledger") != ledger.id:
-        monitor.note(
-            f"{name}: another ledger wrote here before; what stands there is adopted by reading it "
-            f"(coldchain rebuild {writer.job} does the same from the manifests)"
-        )
+
+
+def recollect_all(opened_job: Opened, ledger: Ledger, run: int, around: Surroundings) -> Iterator[str]:
+    """Learn from the manifests what a new ledger does not know yet (P8); yields sentences for the person.
+
+    Copies are recorded as proved by their size only, so the run then reads and compares them.
+    """
+    stored = {row.destination for row in ledger.tallies(opened_job.job.name)}
+    for destination, aim in zip(opened_job.job.destinations, opened_job.aims, strict=True):
+        identity = ledger.destination(opened_job.job.name, aim.name)
+        if aim.name in stored or identity is None:
+            continue
+        recollection = Recollection(ledger, run, aim.store, destination.place, around)
+        recollection.recollect(opened_job.job.name, identity.id, quick=True)
+        learnt = recollection.report
+        if learnt.manifests:
+            yield (
+                f"{aim.name}: this ledger is new; {learnt.rebuilt.files:,} files were learnt from "
+                f"{learnt.manifests:,} manifests, and are proved again by reading them"
+            )
+        yield from learnt.troubles
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
@@ -269,6 +275,7 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
         try:
             if unclean:
                 _sweep(opened_job)
+                report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
             _carry_all(_Run(opened_job, ledger, around, report, run), draft, due, everything=unclean)
             if not wish.dataset and not report.interrupted:
@@ -393,6 +400,8 @@ def _publish(run: _Run, dataset: str, changed: set[str]) -> None:
     job = run.opened.job
     for destination, aim in zip(job.destinations, run.opened.aims, strict=True):
         if aim.name not in changed or not destination.marker:
+            continue
+        if next(run.ledger.all_records(job.name, aim.name, dataset), None) is None:
             continue
         try:
             publish_manifest(run.ledger, job, aim.name, aim.store, dataset, run.around.clock())

@@ -18,8 +18,7 @@ from coldchain.content.pool import as_completed, threads
 from coldchain.errors import NotFound, StoreError, UsageError
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Manner, Outcome, Place, ProofKind, Record, Send, State, Tally, Target, Trouble, Verified
-from coldchain.monitor import Monitor
-from coldchain.operate.job import Surroundings
+from coldchain.monitor import Monitor, Surroundings
 from coldchain.steps.transfer import Batch, BatchResult, Expected, process_batch
 from coldchain.stores.base import open_store
 

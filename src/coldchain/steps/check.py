@@ -50,10 +50,10 @@ def check_batch(batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
                     found, size_bytes = digest_of(record.digest.algorithm, reader.chunks())
                     how = reader.how
             except (NotFound, NotAFile) as error:
-                findings.append(Finding(dataset, record, "lost", error.reason))
+                findings.append(Finding(dataset, record, "lost", f"lost: {error.reason}"))
                 continue
             except StoreError as error:
-                findings.append(Finding(dataset, record, "unreadable", error.reason))
+                findings.append(Finding(dataset, record, "unreadable", f"unreadable: {error.reason}"))
                 continue
             monitor.moved(size_bytes)
             if found == record.digest:
