@@ -202,7 +202,7 @@ def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run:
     record = finding.record
     for name, place, entry in _origins(opened_job, ledger, aim, finding):
         try:
-            target = _target(aim, finding, run)
+            target = _target(aim, finding, run, opened_job.writer.owner)
         except StoreError as error:
             around.monitor.note(f"{aim.name}: {record.key} could not be set aside: {error.reason}")
             return ""
@@ -213,7 +213,7 @@ def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run:
             (Send(entry, (target,)),),
             record.digest.algorithm,
             ProofKind.READBACK,
-            opened_job.owner,
+            opened_job.writer.owner,
             (expected,),
         )
         (outcome,) = process_batch(batch).outcomes
@@ -254,7 +254,7 @@ def _origins(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding) -> 
                     continue
 
 
-def _target(aim: Aim, finding: Finding, run: int) -> Target:
+def _target(aim: Aim, finding: Finding, run: int, owner: str) -> Target:
     """How to write over what stands there now."""
     record = finding.record
     reason = f"repaired: {finding.state}"
@@ -262,7 +262,7 @@ def _target(aim: Aim, finding: Finding, run: int) -> Target:
         return Target(aim.name, record.key, Manner.NEW, reason)
     try:
         with aim.store.read(record.key) as reader:
-            deliver(aim.store, f"{OWN_FOLDER}/set-aside/{run}/{record.key}", map(bytes, reader.chunks()))
+            deliver(aim.store, f"{OWN_FOLDER}/set-aside/{run}/{record.key}", map(bytes, reader.chunks()), owner)
     except NotFound:
         return Target(aim.name, record.key, Manner.NEW, reason)
     except StoreError:
@@ -278,6 +278,6 @@ def _publish(opened_job: Opened, ledger: Ledger, aim: Aim, dataset: str, around:
     destination = next(d for d in opened_job.job.destinations if d.name == aim.name)
     if destination.marker:
         try:
-            publish_manifest(ledger, opened_job.job, aim.name, aim.store, dataset, around.clock())
+            publish_manifest(ledger, opened_job.job, aim, dataset, opened_job.writer, around.clock())
         except StoreError as error:
             around.monitor.note(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")

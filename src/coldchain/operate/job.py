@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -84,11 +83,6 @@ class Opened:
     seen: SourceSeen | None
     aims: tuple[Aim, ...]
     writer: Writer
-
-    @property
-    def owner(self) -> str:
-        """Marks the temporary names of this job on this host."""
-        return hashlib.sha256(f"{self.writer.job}\n{self.writer.host}".encode()).hexdigest()[:8]
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
@@ -311,7 +305,7 @@ def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
 def _sweep(opened_job: Opened) -> None:
     """Remove the temporary files of a run of this job on this host that was killed (P11)."""
     for aim in opened_job.aims:
-        for found in list(_leftovers(aim, opened_job.owner)):
+        for found in list(_leftovers(aim, opened_job.writer.owner)):
             try:
                 aim.store.delete(found)
             except StoreError:
@@ -334,7 +328,7 @@ class _Run:
 def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> None:
     job, around = run.opened.job, run.around
     with threads(around.workers) as executor:
-        carrier = Carrier(job, run.opened.source, run.opened.owner, executor, around.workers, around.monitor)
+        carrier = Carrier(job, run.opened.source, run.opened.writer.owner, executor, around.workers, around.monitor)
         for planned, actions in draft.by_dataset():
             dataset = run.report.begin(planned.dataset.name, planned.selected, planned.kept)
             dataset.gone = planned.gone
@@ -404,7 +398,7 @@ def _publish(run: _Run, dataset: str, changed: set[str]) -> None:
         if next(run.ledger.all_records(job.name, aim.name, dataset), None) is None:
             continue
         try:
-            publish_manifest(run.ledger, job, aim.name, aim.store, dataset, run.around.clock())
+            publish_manifest(run.ledger, job, aim, dataset, run.opened.writer, run.around.clock())
         except StoreError as error:
             run.report.notes.append(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")
             if dataset not in run.report.manifests_due:

@@ -162,6 +162,9 @@ class _Bringing:
         self._target.make()
         for store in (*self._stores.values(), self._target):
             stack.callback(store.close)
+        for found in list(self._target.list()):
+            if self._target.is_leftover(found.path, _HERE):  # of a restore that was killed
+                self._target.delete(found.path)
         self._executor = stack.enter_context(threads(around.workers))
 
     def bring(self, copies: Iterable[_Copy]) -> list[_Copy]:

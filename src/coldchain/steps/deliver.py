@@ -10,13 +10,15 @@ from coldchain.stores.base import CHUNK_BYTES, Store
 
 _ATTEMPTS = 5
 _LIMIT_BYTES = 16 << 20
+_MODE = 0o644
+"""Everybody who can read the data can read how to check them (P9)."""
 
 
-def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str = "") -> Entry:
+def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> Entry:
     """Write a whole file over the one that stands there, durably; raises StoreError."""
     staging = store.stage(owner)
     try:
-        sink = staging.open(key, Entry(key, 0, 0))
+        sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
         try:
             for piece in _pieces(lines):
                 sink.write(piece)

@@ -7,6 +7,7 @@ unmounted folder or another disk has none, or another one.  A place that tolerat
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -29,6 +30,11 @@ class Writer:
 
     job: str
     host: str
+
+    @property
+    def owner(self) -> str:
+        """Marks the temporary names of this job on this host, see ``Store.stage``."""
+        return hashlib.sha256(f"{self.job}\n{self.host}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ def admit_destination(
         identity = found or known or Identity(uuid.uuid4().hex, now, ())
         writers = (*(other for other in identity.writers if other != me), me)
         admitted = replace(identity, writers=writers, names=store.probe_names().as_json())
-        deliver(store, MARKER, [_marker_text(admitted)])
+        deliver(store, MARKER, [_marker_text(admitted)], writer.owner)
     except StoreError as error:
         raise DestinationAbsent(
             f"{destination.name}: {destination.place.url} cannot be marked: {error.reason}"

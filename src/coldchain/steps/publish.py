@@ -14,18 +14,20 @@ from coldchain.ledger.manifest import ManifestHeader, json_lines, manifest_keys,
 from coldchain.model import OWN_FOLDER
 from coldchain.steps.deliver import deliver, fetch
 from coldchain.steps.identify import Writer
+from coldchain.steps.plan import Aim
 from coldchain.stores.base import Store
 
 
-def publish_manifest(ledger: Ledger, job: Job, destination: str, store: Store, dataset: str, now: datetime) -> None:
+def publish_manifest(ledger: Ledger, job: Job, aim: Aim, dataset: str, writer: Writer, now: datetime) -> None:
     """Write both manifests of a dataset at one destination, each atomically; raises StoreError."""
+    destination, store = aim.name, aim.store
     identity = ledger.destination(job.name, destination)
     if identity is None:
         raise StoreError("nothing is recorded of this destination", url=store.url)
     sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
     header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
-    deliver(store, sums_key, sums_lines(ledger.all_records(job.name, destination, dataset), job.digest))
-    deliver(store, json_key, json_lines(header, ledger.all_records(job.name, destination, dataset)))
+    deliver(store, sums_key, sums_lines(ledger.all_records(job.name, destination, dataset), job.digest), writer.owner)
+    deliver(store, json_key, json_lines(header, ledger.all_records(job.name, destination, dataset)), writer.owner)
 
 
 def agent_key(host: str) -> str:
@@ -53,4 +55,4 @@ def leave_word(store: Store, writer: Writer, word: Mapping[str, object]) -> None
         jobs = {}
     jobs = {**(jobs if isinstance(jobs, dict) else {}), writer.job: dict(word)}
     values = {"format": "coldchain-agent", "version": 1, "host": writer.host, "coldchain": __version__, "jobs": jobs}
-    deliver(store, key, [json.dumps(values, indent=2).encode() + b"\n"])
+    deliver(store, key, [json.dumps(values, indent=2).encode() + b"\n"], writer.owner)

@@ -142,7 +142,10 @@ class Store(Protocol):
         """Say who has the file open for writing, as a phrase ("open in python3"), or "" when nobody seems to."""
 
     def stage(self, owner: str = "") -> Staging:
-        """Begin to write; ``owner`` marks the temporary names, so that only their owner ever removes them."""
+        """Begin to write; ``owner`` marks the temporary names, so that only their owner ever removes them.
+
+        It is made of the letters a to z and digits, at most 16 of them.
+        """
 
     def delete(self, key: str) -> None:
         """Remove one file, durably; raises NotFound."""

@@ -207,8 +207,9 @@ class PosixRoot:
         if entry.mode:
             with _unless_refused():
                 os.fchmod(fd, entry.mode & 0o777 | stats.S_IRUSR)
-        with _unless_refused():
-            os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+        if entry.mtime_ns:
+            with _unless_refused():
+                os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
 
     # --- durability ------------------------------------------------------------------------------------------------
 

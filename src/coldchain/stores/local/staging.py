@@ -87,7 +87,7 @@ class LocalStaging:
 
     def read_back(self, key: str) -> LocalReader:
         """Open the temporary file past the page cache."""
-        staged = self._staged[key]
+        staged = self._of(key)
         try:
             return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url)
         except OSError as error:
@@ -98,7 +98,11 @@ class LocalStaging:
         results: dict[str, Entry | StoreError] = {}
         renamed = False
         for key, old in keys.items():
-            staged = self._staged[key]
+            try:
+                staged = self._of(key)
+            except NotFound as error:
+                results[key] = error
+                continue
             try:
                 if old is None:
                     self._root.rename(staged.temporary, key)
@@ -116,6 +120,11 @@ class LocalStaging:
         if renamed:
             self._flush_names()
         return results
+
+    def _of(self, key: str) -> _Staged:
+        if key not in self._staged:
+            raise NotFound("was not staged", url=self._url, key=key)
+        return self._staged[key]
 
     def _seen(self, key: str) -> Entry | StoreError:
         """A rename changes the ctime, and some places show another mtime once a file is closed."""
@@ -146,7 +155,8 @@ class LocalStaging:
 
     def discard(self, key: str) -> None:
         """Remove one temporary file."""
-        staged = self._staged.pop(key)
+        staged = self._of(key)
+        del self._staged[key]
         with contextlib.suppress(OSError):
             self._root.unlink(staged.temporary)
 

@@ -216,6 +216,8 @@ class WindowsRoot:
 
     def keep(self, fd: int, entry: Entry) -> None:
         """Give an open file the mtime of ``entry``; of permission bits Windows knows one, which is not carried."""
+        if not entry.mtime_ns:
+            return
         with contextlib.suppress(PermissionError), translated():
             if sys.platform == "win32":
                 win32.set_mtime(fd, entry.mtime_ns)
