@@ -20,6 +20,9 @@ need postgresql /usr/lib/postgresql/*/bin/postgres postgres         # the shared
 need fuse3 fusermount3                                              # a file system that fails on demand
 need libfuse3-3 /usr/lib/*/libfuse3.so.* /lib/*/libfuse3.so.* /usr/lib*/libfuse3.so.*
 need dosfstools mkfs.vfat                                           # real FAT: two-second times, one case
+need exfat-fuse mount.exfat-fuse mount.exfat                        # a file system that folds case
+need exfatprogs mkfs.exfat
+need ntfs-3g ntfs-3g                                                # the rules of Windows for names
 need e2fsprogs mkfs.ext4
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount

@@ -16,8 +16,9 @@ from coldchain.content.pool import as_completed
 from coldchain.content.spool import Spool
 from coldchain.errors import StoreError
 from coldchain.model import Entry, Outcome, Send, State, Target, Trouble
-from coldchain.monitor import Monitor
+from coldchain.monitor import Surroundings
 from coldchain.steps.draft import decode_send, encode_send
+from coldchain.steps.plan import Aim
 from coldchain.steps.transfer import Batch, BatchResult, process_batch
 from coldchain.stores.base import Store
 
@@ -29,10 +30,13 @@ Take = Callable[[Sequence[Outcome]], None]
 class Carrier:
     """Carries the files of one run; remembers which destinations broke down or lag behind."""
 
-    def __init__(self, job: Job, source: Store, owner: str, executor: Executor, workers: int, monitor: Monitor) -> None:
+    def __init__(
+        self, job: Job, source: Store, aims: Iterable[Aim], owner: str, executor: Executor, around: Surroundings
+    ) -> None:
         self._job, self._source, self._owner = job, source, owner
-        self._executor, self._workers, self._monitor = executor, workers, monitor
+        self._executor, self._workers, self._monitor = executor, around.workers, around.monitor
         self._places = {destination.name: destination.place for destination in job.destinations}
+        self._volumes = {aim.name: aim.volume for aim in aims}
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
 
@@ -96,7 +100,8 @@ class Carrier:
     def _batch(self, sends: list[Send]) -> Batch:
         names = {target.destination for send in sends for target in send.targets}
         places = tuple(place for name, place in self._places.items() if name in names)
-        return Batch(self._job.source, places, tuple(sends), self._job.digest, self._job.verify, self._owner)
+        volumes = tuple(self._volumes[place.name] for place in places)
+        return Batch(self._job.source, places, volumes, tuple(sends), self._job.digest, self._job.verify, self._owner)
 
     def _sort_out(
         self, batch: Batch, result: BatchResult, again: Spool[Send], later: Spool[Send], *, last: bool

@@ -210,6 +210,7 @@ def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run:
         batch = Batch(
             place,
             (_place(opened_job, aim.name),),
+            (aim.volume,),
             (Send(entry, (target,)),),
             record.digest.algorithm,
             ProofKind.READBACK,

@@ -104,7 +104,9 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
             known = ledger.destination(job.name, destination.name)
             identity = identify_destination(writer, destination, store, known)
             _check_memory(ledger, store, writer, destination.name)
-            aims.append(Aim(destination.name, store, NameRules.from_json(identity.names), job.on_change))
+            aims.append(
+                Aim(destination.name, store, NameRules.from_json(identity.names), job.on_change, store.volume())
+            )
         yield Opened(job, source, volume, seen, tuple(aims), writer)
 
 
@@ -214,7 +216,7 @@ def _plan_dataset(
         draft.add(action, first_of_entry=path != last)
         last = path
     planned.looks = settling.looks
-    planned.gone = sum(side.gone() for side in sides)
+    planned.gone = max(side.gone() for side in sides)
 
 
 def _planned(
@@ -328,7 +330,7 @@ class _Run:
 def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> None:
     job, around = run.opened.job, run.around
     with threads(around.workers) as executor:
-        carrier = Carrier(job, run.opened.source, run.opened.writer.owner, executor, around.workers, around.monitor)
+        carrier = Carrier(job, run.opened.source, run.opened.aims, run.opened.writer.owner, executor, around)
         for planned, actions in draft.by_dataset():
             dataset = run.report.begin(planned.dataset.name, planned.selected, planned.kept)
             dataset.gone = planned.gone

@@ -160,6 +160,7 @@ class _Bringing:
         self._target = open_store(self._here)
         wanted.folder.parent.mkdir(parents=True, exist_ok=True)
         self._target.make()
+        self._volume = self._target.volume()
         for store in (*self._stores.values(), self._target):
             stack.callback(store.close)
         for found in list(self._target.list()):
@@ -202,7 +203,14 @@ class _Bringing:
             expected.append(Expected(record.digest, record.source_mtime_ns, record.mode))
         algorithm = group[0].places[0][1].digest.algorithm
         batch = Batch(
-            self._places[name], (self._here,), tuple(sends), algorithm, ProofKind.READBACK, _HERE, tuple(expected)
+            self._places[name],
+            (self._here,),
+            (self._volume,),
+            tuple(sends),
+            algorithm,
+            ProofKind.READBACK,
+            _HERE,
+            tuple(expected),
         )
         result = process_batch(batch, monitor)
         return replace(result, outcomes=troubles + result.outcomes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Full, Queue
 from threading import Event, Thread
 
@@ -65,6 +66,13 @@ class LaneThread:
         if self._error is not None:
             raise self._error
         return None if self._dropped.is_set() else self._outcomes
+
+    def close(self) -> None:
+        """Let the lane take back what was not settled, if it did not settle."""
+        if self._thread.is_alive():
+            self._dropped.set()
+            with suppress(Full):
+                self._queue.put_nowait(None)
 
     def _joined(self) -> bool:
         self._thread.join(_LOOK_S)

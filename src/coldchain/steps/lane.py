@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from coldchain.content.digests import digest_of
-from coldchain.errors import FlushFailed, NotAFile, NotFound, Occupied, StoreError
+from coldchain.errors import FlushFailed, NotAFile, NotFound, Occupied, StoreError, StoreGone
 from coldchain.model import Digest, Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
 from coldchain.stores.base import Sink, Staging, Store
 
@@ -31,11 +31,11 @@ class _There(NamedTuple):
 class Lane:
     """One destination's part of a batch.  A file's trouble is kept as an outcome; nothing is raised to the reader."""
 
-    def __init__(self, name: str, store: Store, owner: str, proof: ProofKind) -> None:
+    def __init__(self, name: str, store: Store, owner: str, proof: ProofKind, volume: str) -> None:
         self.name = name
         self.broken: StoreError | None = None
         """Why nothing more can be written to this store."""
-        self._store, self._owner, self._proof = store, owner, proof
+        self._store, self._owner, self._proof, self._volume = store, owner, proof, volume
         self._staging: Staging | None = None
         self._now: tuple[Entry, Target] | None = None
         self._sink: Sink | None = None
@@ -97,6 +97,12 @@ class Lane:
 
     def _stage(self) -> Staging:
         if self._staging is None:
+            try:
+                volume = self._store.volume()
+            except NotFound as error:
+                raise StoreGone("it is no longer there", url=self._store.url) from error
+            if volume != self._volume:
+                raise StoreGone("another volume lies there than when the run began", url=self._store.url)
             self._staging = self._store.stage(self._owner)
         return self._staging
 
@@ -106,7 +112,7 @@ class Lane:
         """Make everything durable, prove it, publish it; returns one outcome for each file that was begun."""
         try:
             if self._finished:
-                self._settle(self._stage())
+                self._settle()
         finally:
             self.close()
         return self._outcomes
@@ -117,10 +123,11 @@ class Lane:
             self._staging.close()
             self._staging = None
 
-    def _settle(self, staging: Staging) -> None:
+    def _settle(self) -> None:
         adopted = [file for file in self._finished if file.target.manner is Manner.ADOPT]
         staged = [file for file in self._finished if file.target.manner is not Manner.ADOPT]
         try:
+            staging = self._stage()
             for file in adopted:
                 staging.settle(file.target.key)
             staging.flush()

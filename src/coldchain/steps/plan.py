@@ -48,6 +48,8 @@ class Aim:
     store: Store
     rules: NameRules
     on_change: OnChange
+    volume: str = ""
+    """The volume that the store lay on when it was recognised."""
     collisions: Collisions = field(init=False)
     layout: Layout = Layout("", 0)
     """Of the dataset that is being planned."""

@@ -35,6 +35,8 @@ class Batch:
 
     source: Place
     destinations: tuple[Place, ...]
+    volumes: tuple[str, ...]
+    """For each destination the volume that it lay on when it was recognised: a share may drop in mid-run."""
     sends: tuple[Send, ...]
     algorithm: str
     proof: ProofKind
@@ -63,12 +65,14 @@ def process_batch(batch: Batch, monitor: Monitor = SILENT) -> BatchResult:
         stack.callback(source.close)
         lanes: dict[str, Lane | LaneThread] = {}
         threaded = len(batch.destinations) > 1 or _is_large(batch.sends)
-        for place in batch.destinations:
+        for place, volume in zip(batch.destinations, batch.volumes, strict=True):
             store = open_store(place)
             stack.callback(store.close)
-            lane = Lane(place.name, store, batch.owner, batch.proof)
+            inner = Lane(place.name, store, batch.owner, batch.proof, volume)
             patience_s = batch.patience_s if len(batch.destinations) > 1 else None
-            lanes[place.name] = LaneThread(lane, patience_s) if threaded else lane
+            lane = LaneThread(inner, patience_s) if threaded else inner
+            stack.callback(lane.close)
+            lanes[place.name] = lane
         outcomes = _Reading(batch, source, lanes, monitor).read_all()
         return _settle(lanes.values(), outcomes)
 
