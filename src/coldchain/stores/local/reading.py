@@ -8,6 +8,8 @@ import mmap
 import os
 import stat as stats
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
 
 _ALIGNED = 4096
+_BLOCK_BYTES = 4 * CHUNK_BYTES
 
 
 class LocalReader:
@@ -60,30 +63,49 @@ class LocalReader:
 
     def _direct(self) -> Iterator[bytes | memoryview]:
         """Past the cache only whole, aligned blocks are read; where that is refused, the cache is asked to forget."""
-        size = min(CHUNK_BYTES, -(-(self.entry.size_bytes + 1) // _ALIGNED) * _ALIGNED)
+        os.lseek(self._fd, 0, os.SEEK_SET)
         done = 0
-        with (
-            io.FileIO(self._fd, closefd=False) as file,  # readinto: the one read into a buffer that Windows has too
-            mmap.mmap(-1, size) as buffer,
-            memoryview(buffer) as view,
-        ):
-            while True:
-                try:
-                    length = file.readinto(view) or 0
-                except OSError as error:
-                    if error.errno != errno.EINVAL:
-                        raise
-                    break
-                if length:
-                    with view[:length] as piece:
+        try:
+            for block in self._blocks():
+                done += len(block)
+                for start in range(0, len(block), CHUNK_BYTES):
+                    with block[start : start + CHUNK_BYTES] as piece:
                         yield piece
-                done += length
-                if not length or (length < size and done >= self.entry.size_bytes):
-                    return
-        yield from self._after_refusal()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            yield from self._after_refusal(done)
 
-    def _after_refusal(self) -> Iterator[bytes]:
-        position = os.lseek(self._fd, 0, os.SEEK_CUR)
+    def _blocks(self) -> Iterator[memoryview]:
+        """One block while the next is being read; a small file fits into one, and needs no thread."""
+        whole = self.entry.size_bytes
+        size = min(_BLOCK_BYTES, -(-(whole + 1) // _ALIGNED) * _ALIGNED)
+        with ExitStack() as stack:
+            # readinto is the one read into a buffer that Windows has too
+            file = stack.enter_context(io.FileIO(self._fd, closefd=False))
+            views = [
+                stack.enter_context(memoryview(stack.enter_context(mmap.mmap(-1, size))))
+                for _ in range(1 if size < _BLOCK_BYTES else 2)
+            ]
+            if len(views) == 1:
+                yield from _one_by_one(file, views[0], whole)
+                return
+            ahead = stack.enter_context(ThreadPoolExecutor(1, "coldchain-ahead"))
+            reading = ahead.submit(file.readinto, views[0])
+            done = 0
+            while length := reading.result() or 0:
+                done += length
+                block = views[0][:length]
+                views.reverse()
+                last = length < size and done >= whole
+                if not last:
+                    reading = ahead.submit(file.readinto, views[0])
+                with block:
+                    yield block
+                if last:
+                    return
+
+    def _after_refusal(self, position: int) -> Iterator[bytes]:
         os.close(self._fd)
         self._fd = self._root.open(self._key)
         self.how = self._root.evict(self._fd)
@@ -111,6 +133,16 @@ class LocalReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+
+def _one_by_one(file: io.FileIO, view: memoryview, whole: int) -> Iterator[memoryview]:
+    done = 0
+    while length := file.readinto(view) or 0:
+        done += length
+        with view[:length] as block:
+            yield block
+        if length < len(view) and done >= whole:
+            return
 
 
 def entry_of(key: str, status: os.stat_result) -> Entry:
