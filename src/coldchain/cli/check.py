@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from coldchain.cli import session
-from coldchain.cli.printing import complain, name, show_json, tally
+from coldchain.cli.jobs import chosen, each, narrowed
+from coldchain.cli.printing import name, show_json, tally
 from coldchain.cli.progress import watching
+from coldchain.errors import ConfigurationError, NothingSelected, UsageError
 
-_HELP = """Read stored copies again, past every cache, and compare them with what was recorded.
+if TYPE_CHECKING:
+    from coldchain.config.values import Job
+    from coldchain.ledger.ledger import Ledger
+    from coldchain.operate.check import CheckReport, Extent
 
-Example: coldchain check merscope --within 90d --repair
+_HELP = """Prove stored copies again: read them, and compare.
 
-Ends with 4 when a copy is wrong or lost and was not mended.
+What is read comes from the disk, past every cache.  Ends with 4 when a copy is wrong or lost and was not mended.
+
+\b
+Example:
+  coldchain check merscope --within "90 days" --repair
 """
 
 
@@ -37,44 +48,72 @@ def check(
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
-    """Check."""
-    from coldchain.cli.run import _worst, narrowed
+    """Check; the exit code that matters most of all jobs."""
+    extent = _extent(sample, within, dataset, repair=repair)
+    configuration = session.load(config, settings)
+
+    def check_one(job: Job) -> int:
+        from coldchain.operate.check import check_job
+        from coldchain.operate.job import Wish
+
+        watched = watching("checking", as_json=as_json)
+        with watched as monitor, session.writing(configuration, job.name) as ledger:
+            _look_for(dataset, job, ledger)
+            report = check_job(job, ledger, extent, Wish(command="check"), session.surroundings(monitor, workers))
+        if as_json:
+            show_json(report.as_json())
+        else:
+            for line in _lines(report, repair=repair):
+                print(line)
+        return report.exit_code
+
+    return each(narrowed(chosen(configuration, jobs), only), check_one, as_json=as_json)
+
+
+def _extent(sample: str, within: str, dataset: str, *, repair: bool) -> Extent:
     from coldchain.config.units import parse_duration, parse_share
-    from coldchain.errors import ColdchainError, UsageError
-    from coldchain.operate.check import Extent, check_job
-    from coldchain.operate.job import Wish
+    from coldchain.operate.check import Extent
 
     if sample and within:
         raise UsageError("--sample and --within are two ways to choose; take one")
+    option = "--sample" if sample else "--within"
     try:
-        extent = Extent(
-            parse_share(sample) if sample else 1.0, parse_duration(within) if within else None, dataset, repair
+        share = parse_share(sample) if sample else 1.0
+        return Extent(share, parse_duration(within) if within else None, dataset, repair)
+    except ConfigurationError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def _look_for(dataset: str, job: Job, ledger: Ledger) -> None:
+    """Proving nothing must not look like a success, nor a slip of the finger like an empty archive."""
+    from coldchain.config.problems import suggestion
+
+    known = ledger.datasets(job.name)
+    if not known:
+        raise NothingSelected(
+            f"{job.name}: nothing is stored yet; carry it: coldchain run {job.name} "
+            f"(or, if the ledger was lost: coldchain rebuild {job.name})"
         )
-    except ColdchainError as error:
-        raise UsageError(str(error)) from error
-    configuration = session.load(config, settings)
-    codes = []
-    for job in session.chosen(configuration, jobs):
-        try:
-            with watching(as_json=as_json) as monitor, session.writing(configuration, job.name) as ledger:
-                around = session.surroundings(monitor, workers)
-                report = check_job(narrowed(job, only), ledger, extent, Wish(command="check"), around)
-        except ColdchainError as error:
-            complain(str(error))
-            codes.append(error.exit_code)
-            continue
-        codes.append(report.exit_code)
-        if as_json:
-            show_json(report.as_json())
-            continue
-        for destination, finding, done in report.shown:
-            print(f"{job.name}  {destination}: {name(finding.record.key)}: {finding.reason}")
-            if done:
-                print(f"{job.name}  {destination}: {name(finding.record.key)}: {done}")
-        wrong = f", {report.bad:,} wrong or lost" if report.bad else ""
-        mended = f", {report.mended:,} mended" if report.mended else ""
-        unread = f", {report.unreadable:,} could not be read" if report.unreadable else ""
-        print(f"{job.name}: {tally(report.good)} proved again{wrong}{mended}{unread}")
-        if report.bad > report.mended and not repair:
-            print(f"mend them: coldchain check {job.name} --repair")
-    return _worst(codes)
+    if dataset and dataset not in known:
+        raise UsageError(f"{job.name}: nothing is stored of a dataset {dataset!r}; {suggestion(dataset, known)}")
+
+
+def _lines(report: CheckReport, *, repair: bool) -> Iterator[str]:
+    for destination, finding, done in report.shown:
+        yield f"{report.job}  {destination}: {name(finding.record.key)}: {name(finding.reason)}"
+        if done:
+            yield f"{report.job}  {destination}: {name(finding.record.key)}: {name(done)}"
+    more = report.bad + report.unreadable - len(report.shown)
+    if more > 0:
+        yield f"{report.job}  ... and {more:,} more"
+    wrong = f", {report.bad:,} wrong or lost" if report.bad else ""
+    mended = f", {report.mended:,} mended" if report.mended else ""
+    unread = f", {report.unreadable:,} could not be read" if report.unreadable else ""
+    end = "; interrupted, not all were looked at" if report.interrupted else ""
+    yield f"{report.job}: {tally(report.good)} proved again{wrong}{mended}{unread}{end}"
+    if not (report.good.files or wrong or unread or end):
+        yield f"{report.job}: no copy was chosen; take a larger share, or a shorter time"
+    if report.bad > report.mended and not repair:
+        yield f"mend them: coldchain check {report.job} --repair"
+    elif report.bad > report.mended:
+        yield "what was not mended is neither at the source nor whole at another destination"

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.jobs import chosen
 from coldchain.cli.printing import name, show_json
 from coldchain.cli.progress import watching
 
 if TYPE_CHECKING:
     from coldchain.operate.doctor import Advice
 
-_HELP = """Look whether this machine can run the jobs: configuration, source, every destination, clock, room, versions.
+_HELP = """Look whether this machine can run the jobs.
 
-Example: coldchain doctor merscope
+Looks at the configuration, the source, every destination, the clock, the room that is left and the versions.  At each
+destination a small file is written, read back and removed.
 
-At each destination a small file is written, read back and removed.
+\b
+Example:
+  coldchain doctor merscope
 """
 
 
@@ -44,7 +48,7 @@ def doctor(
         ok &= _show("", _advice(True, "ledger", f"{len(ledger.runs(None, 1000)):,} runs"), as_json=as_json)
         for advice in examine_machine(runs[0].ended if runs else None, around.clock()):
             ok &= _show("", advice, as_json=as_json)
-        for job in session.chosen(configuration, jobs):
+        for job in chosen(configuration, jobs):
             for advice in examine_job(job, ledger, around):
                 ok &= _show(job.name, advice, as_json=as_json)
     if not as_json:

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.jobs import chosen, each
 from coldchain.cli.printing import plain, size
 from coldchain.cli.progress import watching
 
 if TYPE_CHECKING:
-    from coldchain.config.values import Config
+    from coldchain.config.values import Config, Job
 
-_HELP = """Write a commented coldchain.toml, or, when there is one, mark the destinations of its jobs.
+_HELP = """Write a configuration, or mark the destinations.
 
-First:  coldchain init files --source /data/run --destination /mnt/archive
-Then:   look at coldchain.toml, and once more: coldchain init
+Where there is no coldchain.toml, a commented one is written.  Where there is one, the destinations of its jobs are
+marked by .coldchain/destination.json: a place without it is never written to, so that an unmounted disk is not
+mistaken for an empty one.
 
-A destination is marked by .coldchain/destination.json; a place without it is never written to, so that an unmounted
-disk is not mistaken for an empty one.
+\b
+Example:
+  coldchain init files --source /data/run --destination /mnt/archive
 """
 
 
@@ -32,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     names: list[str] = typer.Argument(
-        None, metavar="[INSTRUMENT | JOB...]", help="An instrument for a new configuration, or jobs of the one there."
+        None, metavar="INSTRUMENT|JOB", help="An instrument for a new configuration, or jobs of the one there."
     ),
     config: Path | None = session.CONFIG,
     source: str = typer.Option("", "--source", metavar="FOLDER", help="Where the instrument writes."),
@@ -91,7 +94,8 @@ def _mark(config: Config, names: list[str] | None) -> int:
     from coldchain.stores.base import open_store
 
     wish = Wish(Consent(init=True))
-    for job in session.chosen(config, names):
+
+    def mark_one(job: Job) -> int:
         with watching(as_json=False) as monitor, session.writing(config, job.name) as ledger:
             around = session.surroundings(monitor)
             new = set()
@@ -105,5 +109,9 @@ def _mark(config: Config, names: list[str] | None) -> int:
             for destination in job.destinations:
                 if destination.name not in new:
                     print(f"{job.name}: {destination.name} was marked before")
-    print("next: coldchain doctor, then coldchain run")
-    return 0
+        return 0
+
+    code = each(chosen(config, names), mark_one, as_json=False)
+    if code == 0:
+        print("next: coldchain doctor, then coldchain run")
+    return code

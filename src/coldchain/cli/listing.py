@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.jobs import chosen
 from coldchain.cli.printing import name, show_json, tally
+from coldchain.model import Tally
 
-_HELP = """List the datasets of a job and their state at each destination, from the ledger.
+if TYPE_CHECKING:
+    from coldchain.ledger.ledger import Ledger
+    from coldchain.ledger.records import TallyRow
 
-Example: coldchain list merscope --long
+_HELP = """List datasets and their state at each destination.
+
+What is told is what the ledger knows; coldchain check looks again.
+
+\b
+Example:
+  coldchain list merscope --long
 """
+
+_RUNS = 100
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,34 +44,42 @@ def list_datasets(
     """List."""
     configuration = session.load(config, settings)
     with session.reading(configuration) as ledger:
-        for one in session.chosen(configuration, [job] if job else None):
-            rows = ledger.tallies(one.name)
-            last = ledger.runs(one.name, 1)
-            troubles: dict[str, int] = {}
-            if last:
-                for dataset, _ in ledger.troubles(last[0].id):
-                    troubles[dataset] = troubles.get(dataset, 0) + 1
-            if not rows and not as_json:
+        for one in chosen(configuration, [job] if job else None):
+            rows = {(row.dataset, row.destination): row for row in ledger.tallies(one.name)}
+            open_ones = _open(ledger, one.name)
+            if not rows and not open_ones and not as_json:
                 print(f"{one.name}: nothing is stored yet (coldchain run {one.name})")
-            for row in rows:
-                open_ones = troubles.get(row.dataset, 0)
+            for dataset, destination in sorted(rows.keys() | open_ones.keys()):
+                row, waiting = rows.get((dataset, destination)), open_ones[dataset, destination]
                 if as_json:
-                    show_json(
-                        {
-                            "format": "coldchain-dataset",
-                            "version": 1,
-                            "job": one.name,
-                            "dataset": row.dataset,
-                            "destination": row.destination,
-                            "files": row.tally.files,
-                            "size_bytes": row.tally.size_bytes,
-                            "weakest_proof": row.weakest.word,
-                            "oldest_proof": row.oldest_proof.isoformat(),
-                            "troubles_in_last_run": open_ones,
-                        }
-                    )
-                    continue
-                proof = f"   {row.weakest.word}, oldest {row.oldest_proof:%Y-%m-%d %H:%M}" if long else ""
-                more = f"   {open_ones:,} not verified in the last run" if open_ones else ""
-                print(f"{one.name}  {name(row.dataset):<40} {row.destination:<12} {tally(row.tally)}{proof}{more}")
+                    said = {"job": one.name, "dataset": dataset, "destination": destination}
+                    show_json({"format": "coldchain-dataset", "version": 1, **said, **_json(row, waiting)})
+                else:
+                    print(f"{one.name}  {name(dataset):<40} {destination:<12} {_told(row, waiting, long=long)}")
     return 0
+
+
+def _open(ledger: Ledger, job: str) -> Counter[tuple[str, str]]:
+    """How many files of which dataset the last run could not verify at which destination."""
+    last = next((row for row in ledger.runs(job, _RUNS) if row.command == "run"), None)
+    troubles = ledger.troubles(last.id) if last else ()
+    return Counter((dataset, trouble.destination) for dataset, trouble in troubles)
+
+
+def _told(row: TallyRow | None, waiting: int, *, long: bool) -> str:
+    parts = [tally(row.tally if row else Tally())]
+    if row and long:
+        parts.append(f"{row.weakest.word}, oldest {row.oldest_proof:%Y-%m-%d %H:%M}")
+    if waiting:
+        parts.append(f"{waiting:,} not verified in the last run")
+    return "   ".join(parts)
+
+
+def _json(row: TallyRow | None, waiting: int) -> dict[str, object]:
+    return {
+        "files": row.tally.files if row else 0,
+        "size_bytes": row.tally.size_bytes if row else 0,
+        "weakest_proof": row.weakest.word if row else None,
+        "oldest_proof": row.oldest_proof.isoformat() if row else None,
+        "troubles_in_last_run": waiting,
+    }

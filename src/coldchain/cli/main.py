@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import NoReturn
+from contextlib import suppress
+from typing import Any, NoReturn
 
-import click
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
 
 from coldchain import __version__
 from coldchain.cli import check, doctor, history, init, listing, plan, rebuild, report, restore, run, simulate, why
-from coldchain.cli.printing import complain, plain
+from coldchain.cli.printing import complain, plain, sentence
 from coldchain.cli.stopping import stop_on_signals
 from coldchain.errors import ColdchainError
 
+_EPILOG = """\b
+Begin with:  coldchain init   then   coldchain doctor   then   coldchain run
+
+\b
+Exit codes:  0 all verified           2 usage or configuration   3 incomplete
+             4 a stored copy is wrong 5 already running          6 nothing selected
+             1 a bug                  130 interrupted
+"""
+_INTERRUPTED = "interrupted; the same command again goes on where this one stopped"
+_CLOSED_PIPE = 141
+"""What a shell says of a program whose reader went away (128 + SIGPIPE)."""
+
+
+class Commands(TyperGroup):
+    """All commands; an end that typer would turn into an exit code of its own gets ours."""
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain(_INTERRUPTED)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise typer.Exit(_CLOSED_PIPE) from None
+
+
 app = typer.Typer(
     name="coldchain",
+    cls=Commands,
     help="Carries the files of scientific instruments to storage, and proves, file by file, that they arrived.",
-    epilog="Begin with: coldchain init, then coldchain doctor, then coldchain run. "
-    "Exit codes: 0 all verified, 2 usage or configuration, 3 incomplete, 4 a stored copy is wrong, 5 already running, "
-    "6 nothing selected, 130 interrupted.",
+    epilog=_EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 
 
@@ -48,35 +77,69 @@ for module in (init, doctor, plan, run, listing, why, check, restore, history, r
 
 def main() -> NoReturn:
     """Run the command line; every end has its exit code, and none is a traceback."""
+    _prepare_streams()
+    with stop_on_signals():
+        code = _run()
+    sys.exit(_hand_over(code))
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except ColdchainError as error:
+        complain(sentence(error))
+        return error.exit_code
+    except Abort:
+        complain(_INTERRUPTED)
+        return 130
+    except TyperException as error:
+        complain(_usage(error))
+        return 2
+    except KeyboardInterrupt:
+        complain(_INTERRUPTED)
+        return 130
+    except Exception as error:
+        return _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the command line, and where it is explained; bare ``coldchain`` shows the help itself."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return said
+    return f"{said[:1].lower()}{said[1:]}\nsee: {context.command_path if context else 'coldchain'} --help"
+
+
+def _prepare_streams() -> None:
+    """Every name can be printed, and a closed stream is no file that is opened later."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _hand_over(code: int) -> int:
+    """Make sure that what was printed arrived; Python itself would complain with a traceback."""
+    if sys.stdout is None:
+        return code
     try:
-        with stop_on_signals():
-            code = app(standalone_mode=False)
-    except ColdchainError as error:
-        complain(str(error))
-        code = error.exit_code
-    except click.exceptions.Abort:
-        complain("interrupted")
-        code = 130
-    except click.ClickException as error:
-        complain(f"{error.format_message()}\nSee: {_help_of(error)}")
-        code = 2
-    except KeyboardInterrupt:
-        complain("interrupted; the same command again goes on where this one stopped")
-        code = 130
+        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()
-        code = 141
-    except Exception as error:
-        code = _bug(error)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _help_of(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'coldchain'} --help"
+        code = code or _CLOSED_PIPE
+    except OSError as error:
+        complain(f"the output could not be written: {error.strerror}")
+        code = code or 3
+    else:
+        return code
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _bug(error: Exception) -> int:
@@ -84,10 +147,16 @@ def _bug(error: Exception) -> int:
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="coldchain-bug-", suffix=".txt", delete=False) as file:
-        traceback.print_exception(error, file=file)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="coldchain-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            traceback.print_exception(error, file=file)
+        details = f"Please send {file.name} to its developers."
+    except OSError as trouble:
+        details = f"The details could not be kept ({trouble.strerror})."
     complain(
         f"this is a bug in coldchain: {type(error).__name__}: {plain(str(error))}\n"
-        f"No file was lost by it: what is not recorded is looked at again. Please send {file.name} to its developers."
+        f"No file was lost by it: what is not recorded is looked at again. {details}"
     )
     return 1

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 import typer
 
 from coldchain.cli import session
-from coldchain.cli.printing import complain, files, name, show_json, size, tally
+from coldchain.cli.jobs import chosen, each, narrowed
+from coldchain.cli.printing import name, show_json, size, tally
 from coldchain.cli.progress import watching
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
     from coldchain.ledger.ledger import Ledger
-    from coldchain.model import Action
+    from coldchain.model import Action, Entry, Target
     from coldchain.monitor import Surroundings
     from coldchain.operate.job import Opened, Wish
     from coldchain.steps.draft import Draft
 
-_HELP = """Say what a run would do with each file, and why; writes nothing anywhere.
+_HELP = """Say what a run would do with each file, and why.
 
-Example: coldchain plan merscope
+Writes nothing anywhere.  Ends with 0 also when there is something to do.
+
+\b
+Example:
+  coldchain plan merscope --short
 """
 
 
@@ -34,6 +39,7 @@ def plan(
     jobs: list[str] = session.JOBS,
     config: Path | None = session.CONFIG,
     dataset: str = typer.Option("", "--dataset", "-d", metavar="NAME", help="Only this dataset."),
+    only: list[str] = typer.Option([], "--only", metavar="DESTINATION", help="Only these destinations."),
     short: bool = typer.Option(False, "--short", help="Only the counts."),
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
@@ -42,29 +48,30 @@ def plan(
     from coldchain.operate.job import Wish
 
     configuration = session.load(config, settings)
-    wish = Wish(dataset=dataset, command="plan")
-    return show_plans(configuration, session.chosen(configuration, jobs), wish, as_json=as_json, every_file=not short)
+    wanted = narrowed(chosen(configuration, jobs), only)
+    return show_plans(configuration, wanted, Wish(dataset=dataset, command="plan"), as_json=as_json, short=short)
 
 
-def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, every_file: bool) -> int:
+def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, short: bool) -> int:
     """Print the plans of several jobs; 0 also when there is something to do, for a plan is not a failure."""
-    from coldchain.errors import ColdchainError
     from coldchain.operate.job import make_draft, opened
 
-    code = 0
-    for job in jobs:
+    def plan_one(job: Job) -> int:
+        with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
+            around = session.surroundings(monitor)
+            with opened(job, ledger, wish, around) as opened_job:
+                _learn(opened_job, ledger, around)
+                draft = make_draft(opened_job, ledger, wish, around)
         try:
-            with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
-                around = session.surroundings(monitor)
-                with opened(job, ledger, wish, around) as opened_job:
-                    _learn(opened_job, ledger, around)
-                    draft = make_draft(opened_job, ledger, wish, around)
-            _show(job, draft, as_json=as_json, every_file=every_file)
+            if as_json:
+                _show_json(job, draft, short=short)
+            else:
+                _show(job, draft, short=short)
+        finally:
             draft.close()
-        except ColdchainError as error:
-            complain(str(error))
-            code = code or error.exit_code
-    return code
+        return 0
+
+    return each(jobs, plan_one, as_json=as_json)
 
 
 def _learn(opened_job: Opened, ledger: Ledger, around: Surroundings) -> None:
@@ -79,29 +86,48 @@ def _learn(opened_job: Opened, ledger: Ledger, around: Surroundings) -> None:
         around.monitor.note(sentence)
 
 
-def _show(job: Job, draft: Draft, *, as_json: bool, every_file: bool) -> None:
-    for planned, action in draft.actions() if every_file or as_json else ():
-        if as_json:
-            show_json({"format": "coldchain-action", "version": 1, "job": job.name, **_json(action)})
-        else:
-            for line in _lines(action):
-                print(f"{job.name}  {name(planned.dataset.name)}  {line}")
-    if as_json:
-        show_json(
-            {
-                "format": "coldchain-plan",
-                "version": 1,
-                "job": job.name,
-                "files": draft.selected.files,
-                "size_bytes": draft.selected.size_bytes,
-                "to_read": {"files": draft.to_read.files, "size_bytes": draft.to_read.size_bytes},
-            }
-        )
-        return
-    kept = {n: sum(d.kept[n].files for d in draft.datasets) for n in draft.destinations}
+def _show_json(job: Job, draft: Draft, *, short: bool) -> None:
+    for planned, action in () if short else draft.actions():
+        said = {"job": job.name, "dataset": planned.dataset.name, **_json(action)}
+        show_json({"format": "coldchain-action", "version": 1, **said})
+    show_json(
+        {
+            "format": "coldchain-plan",
+            "version": 1,
+            "job": job.name,
+            "files": draft.selected.files,
+            "size_bytes": draft.selected.size_bytes,
+            "to_read": {"files": draft.to_read.files, "size_bytes": draft.to_read.size_bytes},
+        }
+    )
+
+
+def _show(job: Job, draft: Draft, *, short: bool) -> None:
+    counts = {name: {"send": 0, "hold": 0, "refuse": 0} for name in draft.destinations}
+    for planned, action in draft.actions():
+        for destination, what in _counted(action, draft.destinations):
+            counts[destination][what] += 1
+        for line in () if short else _lines(action):
+            print(f"{job.name}  {name(planned.dataset.name)}  {line}")
     print(f"{job.name}: {tally(draft.selected)} selected; {tally(draft.to_read)} to read")
-    for destination, number in kept.items():
-        print(f"  {destination:<10} {files(number)} verified already")
+    for destination, count in counts.items():
+        kept = sum(dataset.kept[destination].files for dataset in draft.datasets)
+        told = "  ".join(f"{what} {number:,}" for what, number in count.items() if number)
+        print(f"  {destination:<10} verified already {kept:,}  {told}".rstrip())
+
+
+def _counted(action: Action, destinations: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The destinations that an action concerns, and what happens there."""
+    from coldchain.model import Hold, Refuse, Send
+
+    match action:
+        case Send(_, targets):
+            return [(target.destination, "send") for target in targets]
+        case Hold(_, _, names):
+            return [(destination, "hold") for destination in names]
+        case Refuse(destination=destination):
+            return [(one, "refuse") for one in ((destination,) if destination else destinations)]
+    return []
 
 
 def _lines(action: Action) -> list[str]:
@@ -109,14 +135,20 @@ def _lines(action: Action) -> list[str]:
 
     match action:
         case Send(entry, targets):
-            what = f"{name(entry.path)} ({size(entry.size_bytes)})"
-            return [f"{t.manner:<8} {what} -> {t.destination}:{name(t.key)}: {t.reason}" for t in targets]
+            return [_sent(entry, target) for target in targets]
         case Hold(entry, reason):
             return [f"{'hold':<8} {name(entry.path)}: {name(reason)}"]
         case Refuse(path, _, reason, destination):
             where = f" -> {destination}" if destination else ""
             return [f"{'refuse':<8} {name(path)}{where}: {name(reason)}"]
     return []
+
+
+def _sent(entry: Entry, target: Target) -> str:
+    """One file to one destination; its name there, and the reason, where they say something new."""
+    key = "" if target.key == entry.path else f":{name(target.key)}"
+    why = "" if target.reason == target.manner else f": {name(target.reason)}"
+    return f"{target.manner:<8} {name(entry.path)} ({size(entry.size_bytes)}) -> {target.destination}{key}{why}"
 
 
 def _json(action: Action) -> dict[str, object]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
+from coldchain.errors import ColdchainError, StoreError
 from coldchain.model import Tally
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -54,6 +56,16 @@ def show_json(values: Mapping[str, object]) -> None:
     print(json.dumps(values))
 
 
+def sentence(error: ColdchainError, job: str = "") -> str:
+    """What an error says, with the place if it is one of a store."""
+    if not isinstance(error, StoreError) or not error.url:
+        return str(error)
+    place = f"{error.url}: {name(error.key)}" if error.key else error.url
+    return f"{f'{job}: ' if job else ''}{place}: {name(error.reason)}"
+
+
 def complain(text: str) -> None:
-    """A sentence on standard error."""
-    sys.stderr.write(f"coldchain: {plain(text)}\n")
+    """A sentence on standard error, if there is anybody to read it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"coldchain: {plain(text)}\n")

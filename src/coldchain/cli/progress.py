@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from coldchain.cli.printing import plain, show_json
+from coldchain.cli.printing import name, show_json
 from coldchain.cli.stopping import STOPPING
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Watcher:
     """Counts, and shows what it counts on a terminal; implements ``coldchain.monitor.Monitor``."""
 
-    def __init__(self, progress: Progress | None, *, as_json: bool = False) -> None:
+    def __init__(self, progress: Progress | None, what: str = "", *, as_json: bool = False) -> None:
         self._progress, self._as_json = progress, as_json
-        self._task: TaskID | None = progress.add_task("looking", total=None, files="") if progress else None
+        self._task: TaskID | None = progress.add_task(what, total=None, files="0") if progress else None
         self._files = self._total = 0
         self._lock = Lock()
 
@@ -59,19 +59,20 @@ class Watcher:
             self._progress.update(self._task, files=shown)
 
     def note(self, sentence: str) -> None:
-        """Say it at once."""
-        if self._as_json:
-            show_json({"format": "coldchain-note", "version": 1, "note": sentence})
-        elif self._progress is not None:
-            self._progress.console.print(f"note: {plain(sentence)}", markup=False, highlight=False)
-        else:
-            sys.stderr.write(f"note: {plain(sentence)}\n")
+        """Say it at once; never raises, not even when nobody reads any more."""
+        with suppress(OSError):
+            if self._as_json:
+                show_json({"format": "coldchain-note", "version": 1, "note": sentence})
+            elif self._progress is not None:
+                self._progress.console.print(f"note: {name(sentence)}", markup=False, highlight=False)
+            elif sys.stderr is not None:
+                sys.stderr.write(f"note: {name(sentence)}\n")
 
 
 @contextmanager
-def watching(*, as_json: bool) -> Iterator[Watcher]:
+def watching(what: str = "looking", *, as_json: bool) -> Iterator[Watcher]:
     """A progress bar on a terminal; nothing but notes elsewhere."""
-    if as_json or not sys.stderr.isatty():
+    if as_json or sys.stderr is None or not sys.stderr.isatty():
         yield Watcher(None, as_json=as_json)
         return
     from rich.console import Console
@@ -86,4 +87,4 @@ def watching(*, as_json: bool) -> Iterator[Watcher]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Watcher(progress)
+        yield Watcher(progress, what)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from coldchain.cli import session
-from coldchain.cli.printing import complain, plain, show_json, tally
+from coldchain.cli.jobs import chosen, each
+from coldchain.cli.printing import complain, files, name, show_json, tally
 from coldchain.cli.progress import watching
 
-_HELP = """Make a lost or outdated ledger again from the manifests beside the data, by reading only.
+if TYPE_CHECKING:
+    from coldchain.config.values import Job
+    from coldchain.steps.recollect import RebuildReport
 
-Example: coldchain rebuild merscope
+_HELP = """Make a lost ledger again from the manifests.
 
-Every copy is read again and compared.  With --quick only sizes are compared, and the next run reads what it needs.
+The manifests lie beside the data.  Every copy is read again and compared; with --quick only sizes are compared, and
+the next run reads what it needs.
+
+\b
+Example:
+  coldchain rebuild merscope
 """
 
 
@@ -31,27 +40,30 @@ def rebuild(
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
-    """Rebuild."""
-    from coldchain.cli.run import _worst
+    """Rebuild; the exit code that matters most of all jobs."""
     from coldchain.operate.rebuild import rebuild_job
 
     configuration = session.load(config, settings)
-    codes = []
-    for job in session.chosen(configuration, jobs):
-        with watching(as_json=as_json) as monitor, session.writing(configuration, job.name) as ledger:
+
+    def rebuild_one(job: Job) -> int:
+        watched = watching("reading", as_json=as_json)
+        with watched as monitor, session.writing(configuration, job.name) as ledger:
             report = rebuild_job(job, ledger, session.surroundings(monitor, workers), quick=quick)
-        codes.append(report.exit_code)
         if as_json:
             show_json(report.as_json())
-            continue
-        for trouble in report.troubles:
-            print(plain(trouble))
-        if report.more_troubles:
-            print(f"... and {report.more_troubles:,} more")
-        print(
-            f"{job.name}: {tally(report.rebuilt)} recorded anew from {report.manifests:,} manifests, "
-            f"{report.known:,} were known"
-        )
-        if not report.manifests and not report.troubles:
-            complain(f"{job.name}: no manifest was found; coldchain run adopts what stands at the destinations")
-    return _worst(codes)
+        else:
+            _show(report)
+        return report.exit_code
+
+    return each(chosen(configuration, jobs), rebuild_one, as_json=as_json)
+
+
+def _show(report: RebuildReport) -> None:
+    for trouble in report.troubles:
+        print(name(trouble))
+    if report.more_troubles:
+        print(f"... and {report.more_troubles:,} more")
+    read = f"{report.manifests:,} manifest{'' if report.manifests == 1 else 's'}"
+    print(f"{report.job}: {tally(report.rebuilt)} recorded anew from {read}; {files(report.known)} were known already")
+    if not report.manifests and not report.troubles:
+        complain(f"{report.job}: no manifest was found; coldchain run adopts what stands at the destinations")

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.jobs import one
 from coldchain.cli.printing import name, show_json, tally
 from coldchain.cli.progress import watching
+from coldchain.errors import UsageError
 
-_HELP = """Bring back a dataset, or the files that fit patterns, and check every byte.
+if TYPE_CHECKING:
+    from coldchain.operate.restore import RestoreReport
 
-Example: coldchain restore merscope 202205231554_MouseSagittalM3S1_VMSC01101 'settings/*' --to /data/back
+_HELP = """Bring back a dataset, or the files that fit patterns.
 
-Files come to lie in the folder as they lay below the source.  What is there already is never overwritten unasked.
+Files come to lie in the folder as they lay below the source, and every byte is checked.  What is there already is
+never overwritten unasked.
+
+\b
+Example:
+  coldchain restore merscope run1 'settings/*' --to /data/back
 """
+
+_SHOWN = 20
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 def restore(
     job: str = typer.Argument(..., metavar="JOB"),
     dataset: str = typer.Argument(..., metavar="DATASET", help="As coldchain list names it."),
-    patterns: list[str] = typer.Argument(None, metavar="[PATTERN]...", help="gitignore patterns; all files without."),
+    patterns: list[str] = typer.Argument(None, metavar="PATTERN", help="gitignore patterns; all files without."),
     to: Path = typer.Option(..., "--to", metavar="DIR", help="The folder to restore into."),
     origin: str = typer.Option("", "--from", metavar="DESTINATION", help="Only from this destination."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace files that are there and differ."),
@@ -39,20 +51,30 @@ def restore(
     from coldchain.operate.restore import Wanted, restore_dataset
 
     configuration = session.load(config, settings)
-    one = session.one(configuration, job)
+    whose = one(configuration, job)
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"--to {to}: is a file; name a folder, it is made when it is not there")
     wanted = Wanted(dataset, to.absolute(), tuple(patterns or ()), overwrite, origin)
-    with watching(as_json=as_json) as monitor, session.reading(configuration) as ledger:
-        report = restore_dataset(one, ledger, wanted, session.surroundings(monitor, workers))
+    with watching("restoring", as_json=as_json) as monitor, session.reading(configuration) as ledger:
+        report = restore_dataset(whose, ledger, wanted, session.surroundings(monitor, workers))
     if as_json:
         show_json(report.as_json())
-        return report.exit_code
-    for trouble in list(report.troubles.values())[:20]:
-        print(f"{trouble.state:<10} {name(trouble.path)}: {name(trouble.reason)}")
-    if len(report.troubles) > 20:
-        print(f"... and {len(report.troubles) - 20:,} more")
+    else:
+        for line in _lines(report, to):
+            print(line)
+    return report.exit_code
+
+
+def _lines(report: RestoreReport, to: Path) -> Iterator[str]:
+    troubles = list(report.troubles.values())
+    for trouble in troubles[:_SHOWN]:
+        yield f"{trouble.state:<10} {name(trouble.path)}: {name(trouble.reason)}"
+    if len(troubles) > _SHOWN:
+        yield f"... and {len(troubles) - _SHOWN:,} more"
     origins = ", ".join(f"{number:,} from {origin}" for origin, number in report.origins.items())
     brought = f"{tally(report.restored)} of {report.wanted.files:,}"
-    print(f"{one.name}  {name(dataset)}: {brought} in {to} ({origins or 'none'})")
+    yield f"{report.job}  {name(report.dataset)}: {brought} in {name(str(to))} ({origins or 'none'})"
     if report.exit_code == 0:
-        print("every file was compared with its record: all equal")
-    return report.exit_code
+        yield "every file was compared with its record: all equal"
+    elif report.interrupted:
+        yield "interrupted; the same command again goes on"

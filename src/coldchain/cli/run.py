@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.jobs import chosen, each, narrowed
 from coldchain.cli.printing import complain, show_json
 from coldchain.cli.progress import watching
+from coldchain.errors import UsageError
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
     from coldchain.operate.job import Wish
     from coldchain.steps.report import Report
 
-_HELP = """Carry what is new from the source to the destinations, and prove every file.
-
-Example: coldchain run merscope --dataset 202205231554_MouseSagittalM3S1_VMSC01101
+_HELP = """Carry what is new to the destinations; prove every file.
 
 Ends with 0 only if every selected file is verified at every required destination.  Interrupt it whenever you like: the
 same command again finishes the work.
+
+\b
+Example:
+  coldchain run merscope --dataset 202205231554_MouseSagittal_VMSC01101
 """
 
 
@@ -46,50 +50,38 @@ def run(
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
-    """Run jobs one after the other; the worst exit code counts."""
+    """Run jobs one after the other; the exit code that matters most counts."""
     from coldchain.operate.job import Wish
     from coldchain.steps.identify import Consent
 
     configuration = session.load(config, settings)
-    chosen = [narrowed(job, only) for job in session.chosen(configuration, jobs)]
-    consent = Consent(init, accept_source, frozenset(accept_destination), accept_changes)
-    wish = Wish(consent, dataset, "run")
+    wanted = narrowed(chosen(configuration, jobs), only)
+    _look_for(accept_destination, wanted)
+    wish = Wish(Consent(init, accept_source, frozenset(accept_destination), accept_changes), dataset, "run")
     if dry_run:
         from coldchain.cli.plan import show_plans
 
-        return show_plans(configuration, chosen, wish, as_json=as_json, every_file=True)
-    return _worst([_run_one(configuration, job, wish, workers, as_json=as_json) for job in chosen])
+        return show_plans(configuration, wanted, wish, as_json=as_json, short=False)
+    return each(wanted, lambda job: _run_one(configuration, job, wish, workers, as_json=as_json), as_json=as_json)
 
 
-def narrowed(job: Job, only: list[str]) -> Job:
-    """The job with only some of its destinations."""
-    from dataclasses import replace
+def _look_for(destinations: list[str], jobs: list[Job]) -> None:
+    from coldchain.config.problems import suggestion
 
-    from coldchain.errors import UsageError
-
-    if not only:
-        return job
-    known = {destination.name for destination in job.destinations}
-    if unknown := set(only) - known:
-        raise UsageError(f"{job.name} has no destination {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    return replace(job, destinations=tuple(d for d in job.destinations if d.name in only))
+    known = {destination.name for job in jobs for destination in job.destinations}
+    for name in destinations:
+        if name not in known:
+            raise UsageError(f"--accept-destination {name}: there is none of this name; {suggestion(name, known)}")
 
 
 def _run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool) -> int:
     from coldchain.cli.logs import log_report
-    from coldchain.errors import ColdchainError
     from coldchain.operate.job import run_job
 
-    try:
-        with watching(as_json=as_json) as monitor, session.writing(config, job.name) as ledger:
-            report = run_job(job, ledger, wish, session.surroundings(monitor, workers))
-    except ColdchainError as error:
-        complain(str(error))
-        if as_json:
-            show_json({"format": "coldchain-error", "version": 1, "job": job.name, "error": str(error)})
-        return error.exit_code
-    show(report, as_json=as_json)
+    with watching(as_json=as_json) as monitor, session.writing(config, job.name) as ledger:
+        report = run_job(job, ledger, wish, session.surroundings(monitor, workers))
     log_report(config, report)
+    show(report, as_json=as_json)
     if lost := list(report.unaccounted()):
         complain("this is a bug in coldchain: the counts do not add up: " + "; ".join(lost))
         return 1
@@ -105,9 +97,3 @@ def show(report: Report, *, as_json: bool) -> None:
     else:
         for line in summary(report):
             print(line)
-
-
-def _worst(codes: list[int]) -> int:
-    """0 if all are 0, else the one that matters most."""
-    order = (1, 130, 4, 3, 2, 5, 6)
-    return next((code for code in order if code in codes), 0)

@@ -1,10 +1,9 @@
-"""Which configuration, ledger and jobs does a command work with?"""
+"""Which configuration and ledger does a command work with?"""
 
 from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from coldchain.errors import UsageError
-
 if TYPE_CHECKING:
-    from coldchain.config.values import Config, Job
+    from coldchain.config.values import Config
     from coldchain.ledger.ledger import Ledger
     from coldchain.monitor import Monitor, Surroundings
 
 CONFIG = typer.Option(None, "--config", "-c", metavar="FILE", help="The configuration (else ./coldchain.toml).")
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="Another value for this once: jobs.NAME.settle='0 s'.")
-JOBS = typer.Argument(None, metavar="[JOB]...", help="Which jobs; all, when none is named.")
-JOB = typer.Argument(None, metavar="[JOB]", help="Which job; may be left out when there is one.")
+JOBS = typer.Argument(None, metavar="JOB", help="Which jobs; all, when none is named.")
+JOB = typer.Argument(None, metavar="JOB", help="Which job; may be left out when there is one.")
 JSON = typer.Option(False, "--json", help="One JSON object a line, in a documented form, instead of text.")
 WORKERS = typer.Option(2, "--workers", "-w", min=1, max=64, help="Batches that are carried at once.")
 
@@ -33,27 +30,6 @@ def load(config: Path | None, settings: list[str]) -> Config:
     from coldchain.config.read import find_config, read_config
 
     return read_config(find_config(config, os.environ, Path.cwd()), os.environ, settings)
-
-
-def chosen(config: Config, names: list[str] | None) -> list[Job]:
-    """The jobs that were named, or all of them."""
-    import difflib
-
-    if not names:
-        return list(config.jobs.values())
-    for name in names:
-        if name not in config.jobs:
-            near = difflib.get_close_matches(name, config.jobs, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(config.jobs)}"
-            raise UsageError(f"{config.path} has no job {name!r}; {hint}")
-    return [config.jobs[name] for name in dict.fromkeys(names)]
-
-
-def one(config: Config, name: str | None) -> Job:
-    """The job that was named, or the only one."""
-    if name is None and len(config.jobs) != 1:
-        raise UsageError(f"which job? {config.path} has: {', '.join(config.jobs)}")
-    return chosen(config, [name] if name else None)[0]
 
 
 def now() -> datetime:
@@ -89,8 +65,3 @@ def reading(config: Config) -> Iterator[Ledger]:
         ledger = Ledger.empty(now())
     with ledger:
         yield ledger
-
-
-def on_terminal() -> bool:
-    """Whether a person looks at standard error."""
-    return sys.stderr.isatty()

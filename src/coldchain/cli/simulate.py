@@ -9,9 +9,13 @@ import typer
 from coldchain.cli.printing import duration, files, size
 from coldchain.cli.stopping import STOPPING
 
-_HELP = """Play an instrument that acquires: true layout, files that grow, markers last.  For trials and training.
+_HELP = """Play an instrument that acquires, for trials.
 
-Example: coldchain simulate merscope ./instrument --scale 0.1 --rate 5MB --seed 7
+True layout, files that grow, markers last; each file is written as the instrument does it.
+
+\b
+Example:
+  coldchain simulate merscope ./instrument --scale 0.1 --rate 5MB --seed 7
 """
 
 
@@ -41,9 +45,12 @@ def simulate(
 
     try:
         begin = datetime.fromisoformat(start) if start else now()
+    except ValueError as error:
+        raise UsageError(f"--start {start}: is no time; write it such as 2022-05-23T15:54+00:00") from error
+    try:
         pace = float(parse_size(rate.removesuffix("/s"))) if rate else None
-    except (ValueError, ConfigurationError) as error:
-        raise UsageError(str(error)) from error
+    except ConfigurationError as error:
+        raise UsageError(f"--rate {error}") from error
     steps = open_simulator(instrument).steps(Options(begin, seed, scale, fault))
     begun = time.monotonic()
     done = None

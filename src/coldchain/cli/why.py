@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from coldchain.cli import session
-from coldchain.cli.printing import name, plain, show_json, size
+from coldchain.cli.printing import name, show_json, size
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config
     from coldchain.ledger.ledger import Ledger
+    from coldchain.model import Record
 
-_HELP = """Tell the life of one file: seen, held because, stored where, proved how and when.
+_HELP = """Tell the life of one file.
 
-Example: coldchain why run1/images/0001.tif      (a path below the source, or a file on this machine)
+When it was seen, why it was held back, where it is stored, how and when that was proved.  The path is one below the
+source, or that of a file on this machine.
+
+\b
+Example:
+  coldchain why run1/images/0001.tif
 """
+
+_SHORT = len("sha256:") + 12
+"""So much of a digest is enough to recognise it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,14 +55,15 @@ def why(
         ]
     if not lives:
         raise UsageError(
-            f"no run ever met {plain(path)}. Is it below the source of a job, selected by include and exclude, and was "
+            f"no run ever met {name(path)}. Is it below the source of a job, selected by include and exclude, and was "
             f"there a run since it appeared? coldchain plan says what would be done with it"
         )
     for life in lives:
         if as_json:
             show_json({"format": "coldchain-event", "version": 1, **life})
         else:
-            print(_sentence(life))
+            for line in _lines(life):
+                print(line)
     return 0
 
 
@@ -69,65 +79,58 @@ def _candidates(config: Config, path: str) -> list[str]:
 
 
 def _lives(ledger: Ledger, job: str, dataset: str, path: str) -> list[dict[str, object]]:
+    whose = {"job": job, "dataset": dataset, "path": path}
     lives: list[dict[str, object]] = [
-        {
-            "kind": event.kind,
-            "at": event.at.isoformat(),
-            "run": event.run,
-            "job": job,
-            "dataset": dataset,
-            "path": path,
-            "destination": event.destination,
-            "detail": dict(event.detail),
-        }
+        {**whose, "kind": event.kind, "at": event.at.isoformat(), "run": event.run}
+        | {"destination": event.destination, "detail": dict(event.detail)}
         for event in ledger.events(job=job, dataset=dataset, path=path)
     ]
-    for run, trouble in reversed(ledger.last_troubles(job, dataset, path)):
+    for run, trouble in ledger.last_troubles(job, dataset, path):
+        at = ledger.run(run).started.isoformat()
+        detail = {"reason": trouble.reason}
         lives.append(
-            {
-                "kind": trouble.state.value,
-                "run": run,
-                "at": ledger.run(run).started.isoformat(),
-                "job": job,
-                "dataset": dataset,
-                "path": path,
-                "destination": trouble.destination,
-                "detail": {"reason": trouble.reason},
-            }
+            {**whose, "kind": trouble.state.value, "at": at, "run": run}
+            | {"destination": trouble.destination, "detail": detail}
         )
     lives.sort(key=lambda life: (str(life["at"]), str(life["kind"])))
     for destination, record in ledger.copies(job, dataset, path):
-        lives.append(
-            {
-                "kind": "now",
-                "at": datetime.fromtimestamp(record.proved_at_us / 1e6, UTC).isoformat(),
-                "job": job,
-                "dataset": dataset,
-                "path": path,
-                "destination": destination,
-                "detail": {
-                    "key": record.key,
-                    "size_bytes": record.size_bytes,
-                    "digest": str(record.digest),
-                    "proof": record.proof_kind.word,
-                    "how": record.proof_how,
-                    "superseded": record.superseded,
-                },
-            }
-        )
+        at = datetime.fromtimestamp(record.proved_at_us / 1e6, UTC).isoformat()
+        lives.append({**whose, "kind": "now", "at": at, "destination": destination, "detail": _copy(record)})
     return lives
 
 
-def _sentence(life: dict[str, object]) -> str:
+def _copy(record: Record) -> dict[str, object]:
+    return {
+        "key": record.key,
+        "size_bytes": record.size_bytes,
+        "digest": str(record.digest),
+        "proof": record.proof_kind.word,
+        "how": record.proof_how,
+        "superseded": record.superseded,
+    }
+
+
+def _lines(life: dict[str, object]) -> list[str]:
     at = str(life["at"])[:19].replace("T", " ")
     detail = cast("dict[str, Any]", life["detail"])
-    where = str(life["destination"] or "")
+    where = name(str(life["destination"] or ""))
     if life["kind"] == "now":
         old = " (an older version)" if detail["superseded"] else ""
-        return (
-            f"now                  {where}: {name(str(detail['key']))}, {size(detail['size_bytes'])}, "
-            f"{detail['digest']}{old}\n"
-            f"                     proved by {detail['proof']} ({detail['how']}) at {at}"
-        )
-    told = "; ".join(f"{name(str(key))} {name(str(value))}" for key, value in detail.items())
-    return f"{at}  {life['kind']:<12} {where}  run {life['run']}  {told}".rstrip()
+        lead = f"{'now':<19}  {where}: "
+        return [
+            f"{lead}{name(str(detail['key']))}, {size(detail['size_bytes'])}{old}",
+            f"{'':<21}{name(str(detail['digest']))}",
+            f"{'':<21}proved by {detail['proof']} ({detail['how']}) at {at} UTC",
+        ]
+    return [f"{at}  {life['kind']:<9} {where}  run {life['run']}: {_told(detail)}".rstrip(" :")]
+
+
+def _told(detail: dict[str, Any]) -> str:
+    """The details of an event as words; ``--json`` has all of them."""
+    parts = [name(str(detail[key])) for key in ("reason", "why") if detail.get(key)]
+    if "size_bytes" in detail:
+        parts.append(size(detail["size_bytes"]))
+    parts += [name(str(detail[key]))[:_SHORT] for key in ("old_digest", "digest") if detail.get(key)]
+    if "proof" in detail:
+        parts.append(f"proved by {detail['proof']} ({detail.get('how', '')})")
+    return ", ".join(parts) or ", ".join(f"{name(str(key))} {name(str(value))}" for key, value in detail.items())

@@ -61,7 +61,7 @@ def examine_job(job: Job, ledger: Ledger, around: Surroundings) -> Iterator[Advi
         try:
             yield from _destination(job, destination, store, ledger, around)
         except ColdchainError as error:
-            yield Advice(False, destination.name, str(error))
+            yield Advice(False, destination.name, _without(f"{destination.name}: ", error))
         finally:
             store.close()
 
@@ -75,7 +75,7 @@ def _source(job: Job, ledger: Ledger) -> Iterator[Advice]:
         datasets = list(islice(instrument.find(source, job.datasets), 10_000))
         found = list(islice((one for dataset in datasets for one in scan(source, dataset, job)), 1000))
     except ColdchainError as error:
-        yield Advice(False, "source", str(error))
+        yield Advice(False, "source", _without(f"{job.name}: ", error))
         return
     finally:
         source.close()
@@ -86,6 +86,13 @@ def _source(job: Job, ledger: Ledger) -> Iterator[Advice]:
     yield Advice(bool(entries), "source", said if entries else f"{said}: nothing is selected")
     if odd:
         yield Advice(None, "source", f"{odd[0].path}: {odd[0].reason} ({len(odd):,} such; exclude them, or look why)")
+
+
+def _without(lead: str, error: ColdchainError) -> str:
+    """What an error says, without the name that stands in front of the advice anyway; with the place in any case."""
+    if isinstance(error, StoreError) and error.url:
+        return f"{error.url}: {error.key}: {error.reason}" if error.key else f"{error.url}: {error.reason}"
+    return str(error).removeprefix(lead)
 
 
 def _destination(

@@ -15,7 +15,7 @@ from coldchain.config.values import Job
 from coldchain.content.batches import in_batches
 from coldchain.content.digests import digest_of
 from coldchain.content.pool import as_completed, threads
-from coldchain.errors import NotFound, StoreError, UsageError
+from coldchain.errors import NotFound, StoreError, UsageError, from_os_error
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Manner, Outcome, Place, ProofKind, Record, Send, State, Tally, Target, Trouble, Verified
 from coldchain.monitor import Monitor, Surroundings
@@ -158,7 +158,10 @@ class _Bringing:
         self._stores = {name: open_store(place) for name, place in places.items()}
         self._here = Place(_HERE, str(wanted.folder))
         self._target = open_store(self._here)
-        wanted.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            wanted.folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, url=str(wanted.folder), key="") from error
         self._target.make()
         self._volume = self._target.volume()
         for store in (*self._stores.values(), self._target):
