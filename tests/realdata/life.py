@@ -79,4 +79,4 @@ def is_told(field: Field, paths: list[bytes]) -> None:
         now = [life for life in told.json() if life["kind"] == "now"]
         assert {life["destination"] for life in now} == set(field.places), path
         assert all(life["path"] == typed(path) for life in now)
-    field.many(["why", "--", typed(path)] for path in paths)
+    field.many(["why", "--", typed(path)] for path in paths[::5])
