@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 from coldchain.config.values import Job, Symlinks
+from coldchain.errors import NotFound, StoreError
 from coldchain.model import OWN_FOLDER, Dataset, Entry, Oddity
 from coldchain.stores.base import Store
 
@@ -30,6 +32,18 @@ def scan(source: Store, dataset: Dataset, job: Job) -> Iterator[Entry | Oddity]:
         without.add(OWN_FOLDER)
     selected = selection(job)
     ignored = ("symlink",) if job.symlinks is Symlinks.IGNORE else ()
-    for found in source.list(dataset.root, without=without):
-        if selected(found.path) and not (isinstance(found, Oddity) and found.what in ignored):
+    unseen = selection(replace(job, include=("*",)))  # nobody knows what an unreadable folder holds: it is not left out
+    for found in _listed(source, dataset, without):
+        choose = unseen if found.path.endswith("/") else selected
+        if choose(found.path) and not (isinstance(found, Oddity) and found.what in ignored):
             yield found
+
+
+def _listed(source: Store, dataset: Dataset, without: Collection[str]) -> Iterator[Entry | Oddity]:
+    """A dataset whose own folder cannot be opened is in trouble by itself; the others go on (P1)."""
+    try:
+        yield from source.list(dataset.root, without=without)
+    except StoreError as error:
+        if not dataset.root or error.ends_store or isinstance(error, NotFound):
+            raise
+        yield Oddity(f"{dataset.root}/", "unreadable", error.reason)

@@ -149,6 +149,8 @@ class _Reading:
                 for target in targets:
                     self._lanes[target.destination].take(chunk)
                 self._monitor.moved(len(chunk))
+                if size_bytes > entry.size_bytes:  # never run after a file that grows as fast as it is read
+                    raise ChangedUnderway("changed while it was read")
                 if self._monitor.stopping and size_bytes < entry.size_bytes:
                     raise BusyWriting("the run was interrupted while it was read")
             self._check_same(reader.entry, reader.look_again(), "changed while it was read")
