@@ -13,10 +13,12 @@ from coldchain.cli.jobs import chosen, each, narrowed
 from coldchain.cli.printing import name, show_json, tally
 from coldchain.cli.progress import watching
 from coldchain.errors import ConfigurationError, NothingSelected, UsageError
+from coldchain.model import Tally
 
 if TYPE_CHECKING:
     from coldchain.config.values import Job
     from coldchain.ledger.ledger import Ledger
+    from coldchain.monitor import Monitor
     from coldchain.operate.check import CheckReport, Extent
 
 _HELP = """Prove stored copies again: read them, and compare.
@@ -59,6 +61,8 @@ def check(
         watched = watching("checking", as_json=as_json)
         with watched as monitor, session.writing(configuration, job.name) as ledger:
             _look_for(dataset, job, ledger)
+            if not (sample or within):
+                _announce(dataset, job, ledger, monitor)
             report = check_job(job, ledger, extent, Wish(command="check"), session.surroundings(monitor, workers))
         if as_json:
             show_json(report.as_json())
@@ -96,6 +100,14 @@ def _look_for(dataset: str, job: Job, ledger: Ledger) -> None:
         )
     if dataset and dataset not in known:
         raise UsageError(f"{job.name}: nothing is stored of a dataset {dataset!r}; {suggestion(dataset, known)}")
+
+
+def _announce(dataset: str, job: Job, ledger: Ledger, monitor: Monitor) -> None:
+    """How much there is to read, when it is everything."""
+    names = {destination.name for destination in job.destinations}
+    rows = (row for row in ledger.tallies(job.name) if row.destination in names and dataset in ("", row.dataset))
+    total = sum((row.tally for row in rows), Tally())
+    monitor.planned(total.files, total.size_bytes)
 
 
 def _lines(report: CheckReport, *, repair: bool) -> Iterator[str]:

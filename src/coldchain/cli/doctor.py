@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from coldchain.cli.printing import name, show_json
 from coldchain.cli.progress import watching
 
 if TYPE_CHECKING:
+    from coldchain.config.values import Config
     from coldchain.operate.doctor import Advice
 
 _HELP = """Look whether this machine can run the jobs.
@@ -42,6 +44,7 @@ def doctor(
 
     configuration = session.load(config, settings)
     ok = _show("", _advice(True, "configuration", str(configuration.path)), as_json=as_json)
+    ok &= _show("", _state(configuration), as_json=as_json)
     with watching(as_json=as_json) as monitor, session.reading(configuration) as ledger:
         around = session.surroundings(monitor)
         runs = ledger.runs(None, 1)
@@ -54,6 +57,15 @@ def doctor(
     if not as_json:
         print("all is well: coldchain run" if ok else "something does not work yet; see the lines with NO")
     return 0 if ok else 3
+
+
+def _state(config: Config) -> Advice:
+    """Whether the folder of the ledger, the locks and the logs can be written."""
+    there = next((folder for folder in (config.state, *config.state.parents) if folder.exists()), config.state)
+    for place in (there, there / "ledger.sqlite", there / "locks", there / "logs"):
+        if place.exists() and not os.access(place, os.W_OK):
+            return _advice(False, "state", f"{place} cannot be written by this account; give it the right to")
+    return _advice(True, "state", f"{config.state}{'' if config.state.exists() else ' (made by the first run)'}")
 
 
 def _advice(ok: bool, what: str, said: str) -> Advice:

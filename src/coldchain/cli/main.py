@@ -99,7 +99,7 @@ def _run() -> int:
         complain(_INTERRUPTED)
         return 130
     except Exception as error:
-        return _bug(error)
+        return 0 if isinstance(error, OSError) and _output_is_stuck() else _bug(error)
     return code if isinstance(code, int) else 0
 
 
@@ -122,6 +122,16 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _output_is_stuck() -> bool:
+    """Whether it is standard output that cannot be written; ``_hand_over`` then says so."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _hand_over(code: int) -> int:

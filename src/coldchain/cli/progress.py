@@ -8,18 +8,18 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from coldchain.cli.printing import name, show_json
+from coldchain.cli.printing import name, show_json, size
 from coldchain.cli.stopping import STOPPING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, Task, TaskID
 
 
 class Watcher:
     """Counts, and shows what it counts on a terminal; implements ``coldchain.monitor.Monitor``."""
 
     def __init__(self, progress: Progress | None, what: str = "", *, as_json: bool = False) -> None:
-        self._progress, self._as_json = progress, as_json
+        self._progress, self._what, self._as_json = progress, what, as_json
         self._task: TaskID | None = progress.add_task(what, total=None, files="0") if progress else None
         self._files = self._total = 0
         self._lock = Lock()
@@ -38,9 +38,8 @@ class Watcher:
         with self._lock:
             self._files, self._total = 0, files
         if self._progress is not None and self._task is not None:
-            self._progress.update(
-                self._task, description="carrying", total=size_bytes, completed=0, files=f"0/{files:,}"
-            )
+            what = "carrying" if self._what == "looking" else self._what
+            self._progress.update(self._task, description=what, total=size_bytes, completed=0, files=f"0/{files:,}")
 
     def moved(self, size_bytes: int) -> None:
         """Bytes."""
@@ -76,14 +75,22 @@ def watching(what: str = "looking", *, as_json: bool) -> Iterator[Watcher]:
         yield Watcher(None, as_json=as_json)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """Bytes per second, in the units of everything else; rich counts in powers of 1000."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{size(speed)}/s" if speed else "")
 
     columns = (
         TextColumn("{task.description}"),
         TextColumn("{task.fields[files]} files"),
         BarColumn(),
         DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        RateColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

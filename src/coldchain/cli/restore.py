@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,8 @@ def restore(
     whose = one(configuration, job)
     if to.exists() and not to.is_dir():
         raise UsageError(f"--to {to}: is a file; name a folder, it is made when it is not there")
+    if to.exists() and not os.access(to, os.W_OK | os.X_OK):
+        raise UsageError(f"--to {to}: this account may not write there; name another folder")
     wanted = Wanted(dataset, to.absolute(), tuple(patterns or ()), overwrite, origin)
     with watching("restoring", as_json=as_json) as monitor, session.reading(configuration) as ledger:
         report = restore_dataset(whose, ledger, wanted, session.surroundings(monitor, workers))

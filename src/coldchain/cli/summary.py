@@ -51,7 +51,7 @@ def dataset_lines(job: str, dataset: DatasetReport, run: int) -> Iterator[str]:
         if len(listed) > _SHOWN or dataset.more_troubles:
             yield f"  {state:<10} ... and more: coldchain report {run}"
     if dataset.gone:
-        yield f"  {'kept':<10} {files(dataset.gone)} at the destinations that the source no longer has"
+        yield f"  {'kept':<10} {files(dataset.gone)} at the destinations that were not seen at the source this time"
 
 
 def _lot(lot: Lot, selected: int) -> str:

@@ -61,7 +61,7 @@ def _is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+        raise ConfigurationError(f"{path}: cannot be read: {_said(error)}") from None
     return True
 
 
@@ -96,7 +96,7 @@ def _load(file: Path) -> dict[str, Any]:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{file}: line {line} is not UTF-8 text; save the file as UTF-8") from None
     except (OSError, ValueError) as error:
-        reason = "is a folder; name the file in it" if is_folder(file) else f"cannot be read: {error}"
+        reason = "is a folder; name the file in it" if is_folder(file) else f"cannot be read: {_said(error)}"
         raise ConfigurationError(f"{file}: {reason}") from None
     try:
         return tomllib.loads(text)
@@ -104,6 +104,11 @@ def _load(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: is nested too deeply") from None
     except ValueError as error:
         raise ConfigurationError(f"{file}: {_syntax(str(error), text)}") from None
+
+
+def _said(error: Exception) -> str:
+    """What the system said, without its number and the path, which stands in front already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _syntax(message: str, text: str) -> str:

@@ -67,7 +67,7 @@ def in_memory(now: datetime) -> Database:
 
 
 def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Database:
-    if not file.exists():
+    if not _is_there(where, file):
         if not create:
             raise LedgerAbsent(ABSENT.format(where.shown))
         with translated(where):
@@ -86,7 +86,7 @@ def _open_sqlite(where: Where, file: Path, *, create: bool, now: datetime) -> Da
 
 
 def _open_sqlite_for_reading(where: Where, file: Path) -> Database:
-    if not file.exists():
+    if not _is_there(where, file):
         raise LedgerAbsent(ABSENT.format(where.shown))
     doubtful = examine(where, file)
     quiet = connecting.Untouched(file)
@@ -98,6 +98,14 @@ def _open_sqlite_for_reading(where: Where, file: Path) -> Database:
         return database
     with translated(where):
         return Database(connecting.sqlite_for_reading(file, alone=True), where, quiet)
+
+
+def _is_there(where: Where, file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        advice = "give this account the right to read it and its folder"
+        raise where.unusable(f"{error.strerror}; {advice}") from error
 
 
 def make_tables(connection: Connection, now: datetime) -> None:

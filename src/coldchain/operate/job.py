@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import cast
 
-from coldchain.config.values import Job
+from coldchain.config.values import Destination, Job
 from coldchain.content.pool import threads
 from coldchain.errors import (
     ColdchainError,
@@ -105,7 +105,14 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
             identity = identify_destination(writer, destination, store, known)
             _check_memory(ledger, store, writer, destination.name)
             aims.append(
-                Aim(destination.name, store, NameRules.from_json(identity.names), job.on_change, store.volume())
+                Aim(
+                    destination.name,
+                    store,
+                    NameRules.from_json(identity.names),
+                    job.on_change,
+                    store.volume(),
+                    writer.owner,
+                )
             )
         yield Opened(job, source, volume, seen, tuple(aims), writer)
 
@@ -154,8 +161,15 @@ def recollect_all(opened_job: Opened, ledger: Ledger, run: int, around: Surround
         identity = ledger.destination(opened_job.job.name, aim.name)
         if aim.name in stored or identity is None:
             continue
+        mine, author = _lost_ledger(opened_job, destination, aim, identity)
+        if not mine:
+            yield (
+                f"{aim.name}: nothing was learnt from the manifests there, which may be of another ledger; equal files "
+                f"are adopted. If they are of this job: coldchain rebuild {opened_job.job.name}"
+            )
+            continue
         recollection = Recollection(ledger, run, aim.store, destination.place, around)
-        recollection.recollect(opened_job.job.name, identity.id, quick=True)
+        recollection.recollect(opened_job.job.name, identity.id, quick=True, ledger=author)
         learnt = recollection.report
         if learnt.manifests:
             yield (
@@ -163,6 +177,20 @@ def recollect_all(opened_job: Opened, ledger: Ledger, run: int, around: Surround
                 f"{learnt.manifests:,} manifests, and are proved again by reading them"
             )
         yield from learnt.troubles
+
+
+def _lost_ledger(opened_job: Opened, destination: Destination, aim: Aim, identity: Identity) -> tuple[bool, str]:
+    """Whether manifests there may be learnt from unasked, and of which ledger; "" for all.
+
+    What another ledger stored under the same job name, from another host or another source, is not this job's to
+    replace (P5): only the ledger that this job on this host had at its last run is known to be the one that was lost.
+    """
+    writer = opened_job.writer
+    if word := read_agent(aim.store, writer):
+        same_source = word.get("source", opened_job.job.source.url) == opened_job.job.source.url
+        return same_source, str(word.get("ledger"))
+    writers = identify_destination(writer, destination, aim.store, identity).writers
+    return all(host == writer.host for job, host in writers if job == writer.job), ""
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
@@ -271,6 +299,7 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
         try:
             if unclean:
                 _sweep(opened_job)
+            if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
             _carry_all(_Run(opened_job, ledger, around, report, run), draft, due, everything=unclean)
@@ -415,6 +444,7 @@ def _leave_word(opened_job: Opened, ledger: Ledger, report: Report) -> None:
         "event_hash": digest,
         "run": report.run,
         "ended": report.ended.isoformat() if report.ended else None,
+        "source": report.source,
         "exit_code": report.exit_code,
         "files": report.selected.files,
     }
