@@ -54,13 +54,27 @@ ENDS = [
 CONTROLS = [
     *[b"a\nb", b"a\\nb", b"a\rb", b"\r\n", b"\n", b"\\", b"a\\", b"\\a", b"a\\\\b", b"tab\tb", b"\x01", b"\x7f"],
     *[b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"\x08\x08", b"\x9b31m", "\x9b31m".encode(), b"line\n\\end\n"],
-    *["‮gnp.exe".encode(), "\u2028".encode(), "﻿bom".encode(), "zero​width".encode(), b"dir\nwith\r/new\\line"],
+    *["‮gnp.exe".encode(), "\u2028".encode(), "﻿bom".encode(), "zero\u200bwidth".encode(), b"dir\nwith\r/new\\line"],
 ]
 
 WORDS = [
     *[b"-", b"--", b"-rf", b"--help", b"-c", b"--json", b"dir/-", b"host:file", b"C:evil", b"user@host:x", b"s3:"],
     *[b"%41", b"%", b"%2F", b"%~", b"*", b"?", b"[a]", b"{path}", b"{dataset}", b"{job}", b"$HOME", b"$(touch x)"],
-    *[b"`id`", b"~", b"~root", b"#comment", b"!not", b"a#b", b"CON", b"nul.txt", b"COM1", b"LPT9.tif", b'"', b"'", b"|"],
+    *[
+        b"`id`",
+        b"~",
+        b"~root",
+        b"#comment",
+        b"!not",
+        b"a#b",
+        b"CON",
+        b"nul.txt",
+        b"COM1",
+        b"LPT9.tif",
+        b'"',
+        b"'",
+        b"|",
+    ],
     *[b"sort/a/x", b"sort/a.b", b"sort/a-b", b"sort/a b", b"sort/a0", b"sort/a", b"&", b";", b"<>", b"True", b"null"],
 ]
 

@@ -27,14 +27,16 @@ def holds(field: Field, here: dict[bytes, Seen]) -> None:
         said = check_sums(field, place)
         assert said.keys() == there.keys()
         told = read_manifests(field, place)
-        assert told == {field.key(place, path): (path, f"{field.digest}:{said[field.key(place, path)]}") for path in here}
+        assert told == {
+            field.key(place, path): (path, f"{field.digest}:{said[field.key(place, path)]}") for path in here
+        }
         if field.digest == "sha256":
             assert said == {key: seen.sha256 for key, seen in there.items()}
         assert not [key for key in tree(field.places[place], own=True) if b".~" in key and key not in there]
 
 
 def survives_its_ledger(field: Field, here: dict[bytes, Seen]) -> list[str]:
-    """Nothing is sent twice.  A lost ledger, and then a place without manifests too: all is known again, and nothing is written.
+    """Nothing is sent twice; without the ledger, and then without manifests too, all is known again, nothing written.
 
     Returns the names of the datasets.
     """

@@ -15,7 +15,7 @@ from coldchain.ledger.quoting import unquote_dataset
 from coldchain.steps.identify import Writer
 from tests.realdata.field import LOSE, Field, make, sent, tree, typed, verified
 from tests.realdata.hostile import by_hand, contents, naughty
-from tests.realdata.life import arrives, comes_back, holds, is_told, survives_its_ledger
+from tests.realdata.life import arrives, comes_back, is_told, survives_its_ledger
 
 
 def lives(field: Field, every: int) -> None:
@@ -52,18 +52,13 @@ def test_p16_the_big_list_of_naughty_strings(data: Path, tmp_path: Path) -> None
     shown(field)
 
 
-def test_p16_a_file_that_is_called_as_coldchains_own_temporary_files_is_never_taken_for_one(tmp_path: Path) -> None:
+def test_p16_a_file_that_is_called_as_coldchains_own_temporary_files_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "source"
     own = b".~" + Writer("job", platform.node()).owner.encode() + b"-00112233.coldchain"
     make(source, contents([b"a", own, b"deep/" + own]))
     field = Field(tmp_path / "field", source)
     field("init")
-    report = field.run(code=None)
-    if report["exit_code"] == 0:
-        shutil.rmtree(field.state)  # as after a run that was killed: its temporary files are swept
-        field.run()
-        holds(field, tree(source))
-        return
+    report = field.run(code=3)
     troubles = [trouble for dataset in report["datasets"] for trouble in dataset["troubles"]]
     assert {trouble["path"] for trouble in troubles} == {typed(own), "deep/" + typed(own)}
     assert {trouble["state"] for trouble in troubles} == {"refused"}
@@ -72,10 +67,11 @@ def test_p16_a_file_that_is_called_as_coldchains_own_temporary_files_is_never_ta
 
 def test_p16_thousands_of_files_in_one_folder(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    make(source, contents([b"run/frame_%d.tif" % number for number in range(3000)]))
+    make(source, contents([b"run/frame_%d.tif" % number for number in range(2000)]))
     field = Field(tmp_path / "field", source)
     here = arrives(field)
-    comes_back(field, here, survives_its_ledger(field, here))
+    assert sent(field.run()) == 0
+    comes_back(field, here, ["run"])
 
 
 def test_p16_coldchains_own_folder_at_the_top_of_a_source_is_no_data(tmp_path: Path) -> None:
@@ -130,8 +126,8 @@ def test_p16_a_path_beyond_4096_bytes(tmp_path: Path) -> None:
     assert (sent(run.report()), check.json()[-1]["good"]["files"], rebuilt.json()[-1]["rebuilt"]["files"]) == (0, 2, 2)
     assert why.json()[-1]["path"] == typed(path)
     assert "all equal" in back.out
-    for folder in (field.places["place1"], field.folder / "back"):
-        assert {key: seen.kept for key, seen in tree(folder).items()} == {key: seen.kept for key, seen in here.items()}
+    for place in (field.places["place1"], field.folder / "back"):
+        assert {key: seen.kept for key, seen in tree(place).items()} == {key: seen.kept for key, seen in here.items()}
     # sha256sum knows no path of this length: it says so of this one, and of no other
     (sums,) = field.manifests("place1", "sha256")
     done = subprocess.run(

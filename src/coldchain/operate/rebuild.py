@@ -33,7 +33,8 @@ def rebuild_job(job: Job, ledger: Ledger, around: Surroundings, *, quick: bool) 
             report.add(recollection.report)
             if destination.marker:
                 number, digest = ledger.head()
-                leave_word(store, writer, {"ledger": ledger.id, "event": number, "event_hash": digest, "run": run})
+                word = {"ledger": ledger.id, "event": number, "event_hash": digest, "run": run}
+                leave_word(store, writer, word | {"source": job.source.url})
         finally:
             store.close()
     ledger.end_run(run, around.clock(), report.exit_code, report.as_json())

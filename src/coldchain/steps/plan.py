@@ -50,6 +50,8 @@ class Aim:
     on_change: OnChange
     volume: str = ""
     """The volume that the store lay on when it was recognised."""
+    owner: str = ""
+    """Marks the temporary names of this job on this host; see ``Store.stage``."""
     collisions: Collisions = field(init=False)
     layout: Layout = Layout("", 0)
     """Of the dataset that is being planned."""
@@ -119,6 +121,8 @@ def _refusal(aim: Aim, key: str) -> str:
         return reason
     if key.partition("/")[0].casefold() == OWN_FOLDER:
         return f"the name {OWN_FOLDER} is coldchain's own at a destination"
+    if aim.store.is_leftover(key, aim.owner):
+        return "the name is that of a temporary file of this job, which the next run might remove"
     if aim.rules.confuses and (twin := aim.collisions.twin(key)):
         return f"this place cannot tell it from {twin}"
     return ""

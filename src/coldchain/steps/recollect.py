@@ -83,14 +83,16 @@ class Recollection:
         self._around = around
         self.report = RebuildReport()
 
-    def recollect(self, job: str, identity: str, *, quick: bool) -> None:
-        """Read each manifest to its end before anything of it is believed."""
+    def recollect(self, job: str, identity: str, *, quick: bool, ledger: str = "") -> None:
+        """Read each manifest to its end before anything of it is believed; with ``ledger`` only those that it wrote."""
         folder = manifest_keys(job, "x", "json")[1].rpartition("/")[0]
         for found in list(self._store.list(folder)):
             if not (isinstance(found, Entry) and found.path.endswith(".json")):
                 continue
             try:
                 header, records = self._open(found.path)
+                if ledger and header.ledger != ledger:
+                    continue
                 for _ in records:
                     pass
                 if header.destination != identity or header.job != job:
