@@ -26,8 +26,10 @@ _LOOK_S = 0.5
 class LaneThread:
     """A lane in a thread; has the same verbs, and ``settle`` in two halves."""
 
-    def __init__(self, lane: Lane, patience_s: float | None) -> None:
+    def __init__(self, lane: Lane, patience_s: float | None, done: Callable[[], None]) -> None:
+        """``done`` is called in the thread when it needs its store no more, which may be long after it dropped out."""
         self.name = lane.name
+        self._done = done
         self.lane = lane
         self._patience_s = patience_s
         self._begun = time.monotonic()
@@ -101,15 +103,22 @@ class LaneThread:
         self._waited_s += time.monotonic() - begun
 
     def _work(self) -> None:
+        step: Callable[[], None] | None = self._nothing
         try:
-            while (step := self._queue.get()) is not None and not self._dropped.is_set():
+            while step is not None and not self._dropped.is_set():
                 step()
+                step = self._queue.get()
             if self._dropped.is_set():
                 self.lane.cancel()
-                self.lane.close()
             else:
                 self._outcomes = self.lane.settle()
         except BaseException as error:  # handed to the reader, who raises it
             self._error = error
-            while not self._dropped.is_set() and self._queue.get() is not None:
-                pass
+            while step is not None and not self._dropped.is_set():
+                step = self._queue.get()
+        finally:
+            self.lane.close()
+            self._done()
+
+    def _nothing(self) -> None:
+        """The step before the first."""

@@ -39,6 +39,8 @@ class Lane:
         self._staging: Staging | None = None
         self._now: tuple[Entry, Target] | None = None
         self._sink: Sink | None = None
+        self._keys: set[str] = set()
+        """Those that files of this batch were written for."""
         self._finished: list[_Finished] = []
         self._outcomes: list[Outcome] = []
 
@@ -51,9 +53,16 @@ class Lane:
             self._fail(self.broken)
         elif target.manner is not Manner.ADOPT:
             try:
+                self._take_name(target.key)
                 self._sink = self._stage().open(target.key, entry)
             except StoreError as error:
                 self._fail(error)
+
+    def _take_name(self, key: str) -> None:
+        """A version ("plate~v2.tif") can have the name that another file of the source has of its own."""
+        if key in self._keys:
+            raise Occupied("another file of this run is stored under this name")
+        self._keys.add(key)
 
     def take(self, chunk: bytes | memoryview) -> None:
         """The next piece of its content."""
@@ -162,11 +171,17 @@ class Lane:
 
     def _publish(self, staging: Staging, proved: dict[str, tuple[_Finished, str]]) -> None:
         wanted: dict[str, Entry | None] = {}
+        standing: list[_Finished] = []
         for key, (file, _) in proved.items():
             try:
-                wanted[key] = self._replaceable(file)
+                there = self._replaceable(file)
             except StoreError as error:
                 self._report(file.entry, file.target, error)
+                continue
+            if there is not None and there.digest == file.digest:
+                standing.append(file)
+            else:
+                wanted[key] = there.entry if there else None
         try:
             results = staging.publish(wanted) if wanted else {}
         except FlushFailed as error:
@@ -174,25 +189,45 @@ class Lane:
         for key, result in results.items():
             file, how = proved[key]
             if isinstance(result, Occupied) and file.target.manner is Manner.NEW:
-                self._adopt(file)
+                standing.append(file)
             elif isinstance(result, StoreError):
                 self._report(file.entry, file.target, result)
             elif result.size_bytes != file.entry.size_bytes:
                 self._report(file.entry, file.target, FlushFailed("the stored file has another size"))
             else:
                 self._verified(file, result, how)
+        if standing:
+            self._adopt_standing(staging, standing)
 
-    def _replaceable(self, file: _Finished) -> Entry | None:
-        """For REPLACE: the file that stands there, once its content was seen to be what coldchain stored (P5)."""
+    def _adopt_standing(self, staging: Staging, files: list[_Finished]) -> None:
+        """Adopt what was found only when the names should appear; it may be of an attempt whose flush failed (P4)."""
+        try:
+            for file in files:
+                staging.settle(file.target.key)
+            staging.flush()
+        except StoreError as error:
+            for file in files:
+                self._report(file.entry, file.target, error)
+            return
+        for file in files:
+            self._adopt(file)
+
+    def _replaceable(self, file: _Finished) -> _There | None:
+        """For REPLACE: the file that stands there, once its content was seen to be what coldchain stored (P5).
+
+        That may be the new version already, of a run that was killed before it could record it.
+        """
         if file.target.manner is not Manner.REPLACE:
             return None
         there = self._read(file.target.key, file.digest.algorithm)
         old = file.target.old_digest
+        if there.digest == file.digest:
+            return there
         if old is not None and old.algorithm != there.digest.algorithm:
             there = self._read(file.target.key, old.algorithm)
         if there.digest != old:
             raise Occupied("holds other bytes than coldchain stored there; they are left alone")
-        return there.entry
+        return there
 
     def _adopt(self, file: _Finished) -> None:
         """Take what stands under the key for the copy, when its bytes are equal (P5)."""

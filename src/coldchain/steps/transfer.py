@@ -14,7 +14,7 @@ from typing import NamedTuple
 from coldchain.content.batches import LARGE_BYTES
 from coldchain.content.digests import digest_of, hasher_of
 from coldchain.errors import BusyWriting, ChangedUnderway, StoreError
-from coldchain.model import Digest, Entry, Manner, Outcome, Place, ProofKind, Send, State, Target, Trouble
+from coldchain.model import Digest, Entry, Manner, Outcome, Place, ProofKind, Send, State, Target, Trouble, Verified
 from coldchain.monitor import SILENT, Monitor
 from coldchain.steps.abreast import PATIENCE_S, LaneThread
 from coldchain.steps.lane import Lane
@@ -67,10 +67,14 @@ def process_batch(batch: Batch, monitor: Monitor = SILENT) -> BatchResult:
         threaded = len(batch.destinations) > 1 or _is_large(batch.sends)
         for place, volume in zip(batch.destinations, batch.volumes, strict=True):
             store = open_store(place)
-            stack.callback(store.close)
             inner = Lane(place.name, store, batch.owner, batch.proof, volume)
             patience_s = batch.patience_s if len(batch.destinations) > 1 else None
-            lane = LaneThread(inner, patience_s) if threaded else inner
+            lane: Lane | LaneThread
+            if threaded:
+                lane = LaneThread(inner, patience_s, store.close)
+            else:
+                stack.callback(store.close)
+                lane = inner
             stack.callback(lane.close)
             lanes[place.name] = lane
         outcomes = _Reading(batch, source, lanes, monitor).read_all()
@@ -93,11 +97,17 @@ def _settle(lanes: Iterable[Lane | LaneThread], outcomes: list[Outcome]) -> Batc
             lagging.add(lane.name)
             outcomes = [outcome for outcome in outcomes if outcome.destination != lane.name]
         else:
+            told = {_path(outcome) for outcome in settled}  # the reader may have met trouble with the same file
+            outcomes = [o for o in outcomes if not (o.destination == lane.name and _path(o) in told)]
             outcomes.extend(settled)
         inner = lane.lane if isinstance(lane, LaneThread) else lane
         if inner.broken is not None:
             broken.append((lane.name, inner.broken.reason))
     return BatchResult(outcomes, frozenset(lagging), tuple(broken))
+
+
+def _path(outcome: Outcome) -> str:
+    return outcome.entry.path if isinstance(outcome, Verified) else outcome.path
 
 
 class _Reading:
