@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -21,11 +22,14 @@ _EPILOG = """\b
 Begin with:  coldchain init   then   coldchain doctor   then   coldchain run
 
 \b
-Exit codes:  0 all verified           2 usage or configuration   3 incomplete
-             4 a stored copy is wrong 5 already running          6 nothing selected
-             1 a bug                  130 interrupted
+Exit codes:  0 all verified               1 a bug
+             2 usage or configuration     3 incomplete
+             4 a stored copy is wrong     5 already running
+             6 nothing selected         130 interrupted
 """
 _INTERRUPTED = "interrupted; the same command again goes on where this one stopped"
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What writing to standard output or into a spool can meet; stores and the ledger translate theirs."""
 _CLOSED_PIPE = 141
 """What a shell says of a program whose reader went away (128 + SIGPIPE)."""
 
@@ -77,6 +81,7 @@ for module in (init, doctor, plan, run, listing, why, check, restore, history, r
 
 def main() -> NoReturn:
     """Run the command line; every end has its exit code, and none is a traceback."""
+    _insist_on_utf8()
     _prepare_streams()
     with stop_on_signals():
         code = _run()
@@ -85,7 +90,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="coldchain", standalone_mode=False)
     except ColdchainError as error:
         complain(sentence(error))
         return error.exit_code
@@ -93,23 +98,33 @@ def _run() -> int:
         complain(_INTERRUPTED)
         return 130
     except TyperException as error:
-        complain(_usage(error))
+        _explain(error)
         return 2
     except KeyboardInterrupt:
         complain(_INTERRUPTED)
         return 130
     except Exception as error:
-        return 0 if isinstance(error, OSError) and _output_is_stuck() else _bug(error)
+        if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
+            complain(f"{error.strerror}, while writing the output of this command or a temporary file")
+            return 3
+        return _bug(error)
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: TyperException) -> str:
+def _explain(error: TyperException) -> None:
     """What is wrong with the command line, and where it is explained; bare ``coldchain`` shows the help itself."""
     context = getattr(error, "ctx", None)
     said = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        return said
-    return f"{said[:1].lower()}{said[1:]}\nsee: {context.command_path if context else 'coldchain'} --help"
+        print(said)
+    else:
+        complain(f"{said[:1].lower()}{said[1:]}\nsee: {context.command_path if context else 'coldchain'} --help")
+
+
+def _insist_on_utf8() -> None:
+    """Begin anew where the locale has another encoding: the same bytes must be the same name in every run (P16)."""
+    if os.name == "posix" and not sys.flags.utf8_mode and sys.getfilesystemencoding().lower() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - this program itself
 
 
 def _prepare_streams() -> None:
@@ -124,16 +139,6 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _output_is_stuck() -> bool:
-    """Whether it is standard output that cannot be written; ``_hand_over`` then says so."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        return True
-    return False
-
-
 def _hand_over(code: int) -> int:
     """Make sure that what was printed arrived; Python itself would complain with a traceback."""
     if sys.stdout is None:
@@ -143,7 +148,7 @@ def _hand_over(code: int) -> int:
     except BrokenPipeError:
         code = code or _CLOSED_PIPE
     except OSError as error:
-        complain(f"the output could not be written: {error.strerror}")
+        complain(f"{error.strerror}, while writing the output of this command")
         code = code or 3
     else:
         return code

@@ -65,7 +65,7 @@ def sentence(error: ColdchainError, job: str = "") -> str:
 
 
 def complain(text: str) -> None:
-    """A sentence on standard error, if there is anybody to read it."""
+    """A sentence on standard error, if there is anybody to read it; a line break in it forges no line of its own."""
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(f"coldchain: {plain(text)}\n")
+            sys.stderr.write(f"coldchain: {plain(text)}".replace("\n", "\n  ") + "\n")

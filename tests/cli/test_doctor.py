@@ -1,0 +1,30 @@
+"""``coldchain doctor`` at the command line."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Desk
+
+
+def test_a_machine_that_can_run_the_job_is_well(stored: Desk) -> None:
+    before = sorted(stored.near.rglob("*"))
+    ended = stored.type("doctor")
+    assert ended.code == 0
+    assert "all is well" in ended.out
+    assert "written, flushed and read back" in ended.out
+    assert sorted(stored.near.rglob("*")) == before
+
+
+def test_what_does_not_work_is_named_once_and_ends_with_3(stored: Desk) -> None:
+    (stored.near / ".coldchain" / "destination.json").unlink()
+    ended = stored.type("doctor")
+    assert ended.code == 3
+    assert "NO    rig: near: " in ended.out
+    assert "near: near: " not in ended.out
+    assert "coldchain run rig --accept-destination near" in ended.out
+
+
+def test_a_destination_that_is_a_file_is_named(stored: Desk) -> None:
+    (stored.folder / "file").write_bytes(b"x")
+    ended = stored.type("doctor", "--set", f"destinations.near.url={stored.folder / 'file'}")
+    assert ended.code == 3
+    assert "not a folder" in ended.out
