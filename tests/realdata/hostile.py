@@ -54,7 +54,13 @@ ENDS = [
 CONTROLS = [
     *[b"a\nb", b"a\\nb", b"a\rb", b"\r\n", b"\n", b"\\", b"a\\", b"\\a", b"a\\\\b", b"tab\tb", b"\x01", b"\x7f"],
     *[b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"\x08\x08", b"\x9b31m", "\x9b31m".encode(), b"line\n\\end\n"],
-    *["‮gnp.exe".encode(), "\u2028".encode(), "﻿bom".encode(), "zero\u200bwidth".encode(), b"dir\nwith\r/new\\line"],
+    *[
+        "\u202egnp.exe".encode(),
+        "\u2028".encode(),
+        "\ufeffbom".encode(),
+        "zero\u200bwidth".encode(),
+        b"dir\nwith\r/new\\line",
+    ],
 ]
 
 WORDS = [

@@ -147,3 +147,22 @@ def test_two_hosts_with_ledgers_of_their_own_lose_nothing_at_one_destination(tmp
     again = one.run(host="alpha")
     assert (verified(again, "place1"), sent(again)) == (3, 0)
     assert one.data()["place1"] == there
+
+
+def test_another_source_under_the_same_job_name_replaces_nothing(tmp_path: Path) -> None:
+    """A configuration that was copied, with another source: the manifests there are not of a ledger that was lost."""
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    make(mine, [(b"run/same", b"equal"), (b"run/other", b"of the first")])
+    make(theirs, [(b"run/same", b"equal"), (b"run/other", b"of the second")])
+    one, two = Field(tmp_path / "one", mine), Field(tmp_path / "two", theirs)
+    two.config.write_text(two.config.read_text().replace(str(two.places["place1"]), str(one.places["place1"])))
+    one("init")
+    one.run()
+    before = one.data()
+    two("init")
+    for _ in range(2):
+        report = two.run(code=3)
+        (trouble,) = report["datasets"][-1]["troubles"]
+        assert (trouble["path"], trouble["state"]) == ("run/other", "refused")
+    assert one.data() == before
+    assert sent(one.run()) == 0
