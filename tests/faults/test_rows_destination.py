@@ -297,7 +297,7 @@ def test_row58_twins_in_two_datasets_are_refused(tmp_path: Path, mounts: Mounts)
     world.write("p/Q1", b"a file")
     world.write("p/q1/x", b"in a dataset")
     for number in range(100):
-        world.write(f"p/z{number}/{number}", b"z")
+        world.write(f"z{number}/{number}/f", b"z")
     ended = world.run()
     assert ended.code == 3, ended.said
     assert ended.troubles["p/q1/x", "nas"][0] is State.REFUSED

@@ -312,7 +312,10 @@ def test_row34_a_bit_that_flips_while_the_source_is_read_again_is_not_verified(w
 
 def test_row23_a_slow_writer_with_an_old_mtime_is_waited_for(tmp_path: Path) -> None:
     world = World(tmp_path)
-    code = "import os,sys,time\nf=open(sys.argv[1],'wb',0)\nf.write(b'half')\nos.utime(sys.argv[1],(1,1))\nprint(flush=True)\nsys.stdin.read()\nf.write(b'whole')\nos.utime(sys.argv[1],(1,1))"
+    code = (
+        "import os, sys\nname = sys.argv[1]\nf = open(name, 'wb', 0)\nf.write(b'half')\nos.utime(name, (1, 1))\n"
+        "print(flush=True)\nsys.stdin.read()\nf.write(b'whole')\nos.utime(name, (1, 1))"
+    )
     writer = subprocess.Popen(
         ["python3", "-c", code, str(world.source / "slow")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -218,7 +218,7 @@ class World:
         ]
 
     def judge(self, ended: Ended, *, at_rest: bool = True, lost: Mapping[str, Collection[str]] | None = None) -> None:
-        """Ask the oracle; ``lost`` allows contents to be gone, else only what is in ``kept`` or stands must be there."""
+        """Ask the oracle; ``lost`` allows contents to be gone; without it only those in ``kept`` must be there."""
         given_up = lost if lost is not None else {p: c - self.kept.get(p, set()) for p, c in self.history.items()}
         self.adopt_set_aside()
         evidence = Evidence(

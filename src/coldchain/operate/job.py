@@ -234,7 +234,7 @@ def _plan_dataset(
     for destination, aim in zip(job.destinations, opened_job.aims, strict=True):
         layout = layout_of(destination.layout, job.name, dataset)
         region, without = layout.region(dataset)
-        aim.enter(layout, region)
+        aim.enter(layout, region, without)
         records = ledger.stored(job.name, aim.name, dataset.name)
         sides.append(Side(aim.store, layout, records, aim.store.list(region, without=without), standard))
 

@@ -6,6 +6,8 @@ on the way to the present key are remembered, and those above the datasets for t
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from coldchain.stores.names import NameRules
 
 
@@ -16,11 +18,14 @@ class Collisions:
         self._rules = rules
         self._names: dict[str, dict[str, str]] = {}
         self._region = ""
+        self._above: set[str] = set()
+        """Folders in which datasets lie that are still to come."""
 
-    def enter(self, region: str) -> None:
-        """The next keys lie below this folder of the destination."""
+    def enter(self, region: str, without: Collection[str] = ()) -> None:
+        """The next keys lie below this folder of the destination, and not in the folders ``without``."""
         self._forget_below("")
         self._region = region
+        self._above.update(*map(_above, without))
 
     def twin(self, key: str) -> str:
         """Say which earlier name of this job the destination would confuse with ``key``, or ""."""
@@ -38,5 +43,9 @@ class Collisions:
     def _forget_below(self, key: str) -> None:
         """Drop the folders that are neither above the region nor on the way to ``key``."""
         if len(self._names) > 64:
-            kept = {""} | {name[:i] for name in (key, self._region) for i in range(len(name)) if name[i] == "/"}
+            kept = {""} | _above(key) | _above(self._region) | self._above
             self._names = {folder: names for folder, names in self._names.items() if folder in kept}
+
+
+def _above(key: str) -> set[str]:
+    return {key[:i] for i in range(len(key)) if key[i] == "/"}

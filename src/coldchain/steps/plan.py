@@ -6,7 +6,7 @@ what this yields, and a run carries out just that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from coldchain.config.values import OnChange
@@ -63,10 +63,10 @@ class Aim:
     def __post_init__(self) -> None:
         self.collisions = Collisions(self.rules)
 
-    def enter(self, layout: Layout, region: str) -> None:
+    def enter(self, layout: Layout, region: str, without: Collection[str] = ()) -> None:
         """The next entries are of another dataset."""
         self.layout = layout
-        self.collisions.enter(region)
+        self.collisions.enter(region, without)
 
 
 def plan(differences: Iterator[Difference], aims: Sequence[Aim], settling: Settling) -> Iterator[Action]:

@@ -134,8 +134,9 @@ class Recollection:
         for record in records:
             while mine is not None and (mine.path, mine.key) < (record.path, record.key):
                 mine = next(held, None)
-            if mine is not None and (mine.path, mine.key, mine.digest) == (record.path, record.key, record.digest):
-                self.report.known += 1
+            same = mine is not None and (mine.path, mine.key, mine.digest) == (record.path, record.key, record.digest)
+            if same and mine is not None and (mine.superseded or not record.superseded):
+                self.report.known += 1  # else a newer version was kept beside it, of which this ledger does not know
             else:
                 yield record
 
