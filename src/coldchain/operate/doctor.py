@@ -13,15 +13,16 @@ from coldchain.content.digests import digest_of, hasher_of
 from coldchain.errors import ColdchainError, StoreError
 from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity
+from coldchain.model import Digest, Entry, Oddity
 from coldchain.monitor import Surroundings
 from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
 from coldchain.steps.scan import scan
 from coldchain.stores.base import Store, open_store
 
-_PROBE = f"{OWN_FOLDER}/probe.txt"
+_PROBE = "coldchain-probe.txt"  # never published: it only ever has a temporary name
 _TEXT = b"coldchain writes, reads and removes this file to see whether it can.\n"
 _LOW_BYTES = 1 << 30
+_FULL_BYTES = 16 << 20
 _SAFE_PYTHON = {(3, 11): 13, (3, 12): 11, (3, 13): 4}
 """Fixed tarfile and its like, see CVE-2025-4517; later lines have it from the start."""
 
@@ -111,7 +112,8 @@ def _destination(
         yield Advice(None, destination.name, "cannot tell some names apart (case or Unicode); such files are refused")
     free = store.free_bytes()
     if free is not None:
-        yield Advice(True if free > _LOW_BYTES else None, destination.name, f"{free / (1 << 30):,.1f} GiB free")
+        enough = None if free > _FULL_BYTES else False
+        yield Advice(True if free > _LOW_BYTES else enough, destination.name, f"{free / (1 << 20):,.0f} MiB free")
 
 
 def _probe(destination: Destination, store: Store) -> Advice:

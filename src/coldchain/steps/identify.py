@@ -140,7 +140,7 @@ def _found(destination: Destination, store: Store, known: Identity | None) -> Id
     except StoreError as error:
         raise DestinationAbsent(
             f"{destination.name}: {destination.place.url} cannot be opened: {error.reason}. Is the disk plugged in, "
-            f"the share mounted?"
+            f"the share mounted?{'' if known else ' A new destination is made by: coldchain init'}"
         ) from error
 
 

@@ -107,7 +107,9 @@ def _decide(aim: Aim, entry: Entry, change: Change) -> Target | Refuse | None:
             return Target(aim.name, key, Manner.NEW, "missing at the destination")
         case Changed(record):
             aim.changed += 1
-            return _changed(aim, entry, record, "changed at the source", unsure=False)
+            # The same size may mean the same bytes: hash first, and write only what is new.
+            unsure = entry.size_bytes == record.size_bytes
+            return _changed(aim, entry, record, "changed at the source", unsure=unsure)
         case Touched(record):
             return _changed(aim, entry, record, "touched at the source: read again", unsure=True)
         case Unproved(_, record, why):

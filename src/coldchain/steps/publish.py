@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from coldchain import __version__
 from coldchain.config.values import Job
-from coldchain.errors import StoreError
+from coldchain.errors import ManifestDamaged, NotFound, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, json_lines, manifest_keys, quote_dataset, sums_lines
-from coldchain.model import OWN_FOLDER
+from coldchain.ledger.manifest_read import lines_of, read_manifest
+from coldchain.model import OWN_FOLDER, Record
 from coldchain.steps.deliver import deliver, fetch
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
@@ -19,15 +21,52 @@ from coldchain.stores.base import Store
 
 
 def publish_manifest(ledger: Ledger, job: Job, aim: Aim, dataset: str, writer: Writer, now: datetime) -> None:
-    """Write both manifests of a dataset at one destination, each atomically; raises StoreError."""
-    destination, store = aim.name, aim.store
-    identity = ledger.destination(job.name, destination)
+    """Write both manifests of a dataset at one destination, each atomically; raises StoreError.
+
+    A manifest never shrinks: what it lists and this ledger does not hold (of another host, of a ledger that was lost)
+    is carried over.  One that is damaged is set aside first.
+    """
+    identity = ledger.destination(job.name, aim.name)
     if identity is None:
-        raise StoreError("nothing is recorded of this destination", url=store.url)
+        raise StoreError("nothing is recorded of this destination", url=aim.store.url)
     sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
+    try:
+        others = _others(aim.store, json_key, dataset, ledger.all_records(job.name, aim.name, dataset))
+    except ManifestDamaged:
+        aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{json_key}"
+        deliver(aim.store, aside, [fetch(aim.store, json_key) or b""], writer.owner)
+        others = []
+
+    def records() -> Iterator[Record]:
+        mine = ledger.all_records(job.name, aim.name, dataset)
+        return heapq.merge(mine, others, key=_place)
+
     header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
-    deliver(store, sums_key, sums_lines(ledger.all_records(job.name, destination, dataset), job.digest), writer.owner)
-    deliver(store, json_key, json_lines(header, ledger.all_records(job.name, destination, dataset)), writer.owner)
+    deliver(aim.store, sums_key, sums_lines(records(), job.digest), writer.owner)
+    deliver(aim.store, json_key, json_lines(header, records()), writer.owner)
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return record.path, record.key
+
+
+def _others(store: Store, key: str, dataset: str, mine: Iterator[Record]) -> list[Record]:
+    """What the manifest that stands there lists under keys that are not ours, ascending by path and key."""
+    try:
+        with store.read(key) as reader:
+            header, listed = read_manifest(lines_of(reader.chunks()), key)
+            if header.dataset != dataset:
+                return []
+            own = next(mine, None)
+            others = []
+            for record in listed:
+                while own is not None and _place(own) < _place(record):
+                    own = next(mine, None)
+                if own is None or _place(own) != _place(record):
+                    others.append(record)
+            return others
+    except NotFound:
+        return []
 
 
 def agent_key(host: str) -> str:
