@@ -121,16 +121,18 @@ def test_a_lost_ledger_is_learnt_again_even_if_the_first_command_was_a_slip(stor
     assert stored.type("run").code == 0
 
 
-def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_completes(stored: Desk) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written_and_the_next_run_completes(stored: Desk, number: int) -> None:
     big = stored.source / "big"
     big.mkdir()
-    for number in range(6):
-        with (big / f"{number}.bin").open("wb") as file:
+    for file_number in range(6):
+        with (big / f"{file_number}.bin").open("wb") as file:
             file.truncate(150 << 20)
     run = stored.start("run", "--workers", "1")
     _wait_until(lambda: any((stored.near / "big").glob("*")) if (stored.near / "big").is_dir() else False, run.poll)
     begun = time.monotonic()
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     out, err = run.communicate(timeout=60)
     assert time.monotonic() - begun < 10
     assert run.returncode == 130, (out, err)

@@ -12,6 +12,7 @@ from coldchain.cli import session
 from coldchain.cli.jobs import chosen, each
 from coldchain.cli.printing import plain, size
 from coldchain.cli.progress import watching
+from coldchain.errors import UsageError
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
@@ -45,10 +46,10 @@ def init(
     """Write the configuration when there is none, else mark."""
     file = config or Path(os.environ.get("COLDCHAIN_CONFIG") or "coldchain.toml")
     if not file.exists() and not config_elsewhere(config):
+        if len(names or ()) > 1:
+            raise UsageError(f"there is no {file} yet, so name one instrument, not {', '.join(names)}")
         return _write(file, (names or ["files"])[0], source, destination)
     if source or destination:
-        from coldchain.errors import UsageError
-
         raise UsageError(f"{file} is there already and stays as it is; write --source and --destination into it")
     return _mark(session.load(config, settings), names)
 

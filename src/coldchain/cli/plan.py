@@ -60,8 +60,9 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, sh
         with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
             around = session.surroundings(monitor)
             with opened(job, ledger, wish, around) as opened_job:
-                _learn(opened_job, ledger, around)
-                draft = make_draft(opened_job, ledger, wish, around)
+                for sentence in opened_job.absent:
+                    around.monitor.note(sentence)
+                draft = make_draft(opened_job, _learnt(opened_job, ledger, around), wish, around)
         try:
             if as_json:
                 _show_json(job, draft, short=short)
@@ -74,16 +75,25 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, sh
     return each(jobs, plan_one, as_json=as_json)
 
 
-def _learn(opened_job: Opened, ledger: Ledger, around: Surroundings) -> None:
-    """Where there is no ledger yet, look at the manifests, as the run will do; into a ledger in memory."""
+def _learnt(opened_job: Opened, ledger: Ledger, around: Surroundings) -> Ledger:
+    """Where the ledger knows nothing of the job, look at the manifests as the run will do; into a ledger in memory."""
+    from coldchain.ledger.ledger import Ledger
     from coldchain.operate.job import recollect_all, remember
 
+    job = opened_job.job.name
     if not ledger.in_memory:
-        return
+        if ledger.tallies(job) or not (ledger.unfinished(job) or not ledger.datasets(job)):
+            return ledger
+        known = {d: ledger.destination(job, d.name) for d in opened_job.job.destinations}
+        ledger = Ledger.empty(around.clock())
+        for destination, identity in known.items():
+            if identity is not None:
+                ledger.see_destination(job, destination.name, destination.place.url, identity, around.clock())
     remember(opened_job.job, ledger, around, opened_job)
-    run = ledger.begin_run(opened_job.job.name, "plan", around.clock())
+    run = ledger.begin_run(job, "plan", around.clock())
     for sentence in recollect_all(opened_job, ledger, run, around):
         around.monitor.note(sentence)
+    return ledger
 
 
 def _show_json(job: Job, draft: Draft, *, short: bool) -> None:
