@@ -1,0 +1,82 @@
+"""What becomes of a destination that is much slower than the others?"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import cast
+
+from coldchain.content.digests import digest_of
+from coldchain.model import Entry, Manner, ProofKind, Target, Verified
+from coldchain.steps.abreast import LaneThread
+from coldchain.steps.lane import Lane
+from coldchain.stores.base import Store
+from coldchain.stores.local.store import LocalStore
+from coldchain.testing import MemoryStore, SlowStore
+
+ENTRY = Entry("f", 5, 10**18)
+TARGET = Target("nas", "f", Manner.NEW, "new")
+
+
+def send(lane: LaneThread, pieces: list[bytes]) -> None:
+    lane.begin(ENTRY._replace(size_bytes=sum(map(len, pieces))), TARGET)
+    for piece in pieces:
+        lane.take(piece)
+    lane.finish(digest_of("sha256", pieces)[0])
+    lane.begin_to_settle()
+
+
+def test_a_lane_that_keeps_up_ends_as_if_it_were_alone() -> None:
+    store, done = MemoryStore("memory://abreast-1"), threading.Event()
+    lane = LaneThread(Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume()), 10, done.set)
+    send(lane, [b"hello"])
+    outcomes = lane.settle()
+    assert outcomes is not None
+    assert [type(outcome) for outcome in outcomes] == [Verified]
+    assert done.wait(10)
+    assert store.get("f") == b"hello"
+
+
+def test_p11_a_lane_that_hangs_drops_out_and_takes_back_what_it_wrote_when_it_wakes(tmp_path: Path) -> None:
+    local = LocalStore(str(tmp_path))
+    slow = SlowStore(local)
+    stall = slow.stall("sink.write")
+    done = threading.Event()
+
+    def close() -> None:
+        slow.close()
+        done.set()
+
+    lane = LaneThread(Lane("nas", cast("Store", slow), "ab", ProofKind.READBACK, local.volume()), 0.2, close)
+    send(lane, [b"x"] * 100)
+    assert stall.reached.wait(10)
+    assert lane.settle() is None, "it dropped out"
+    lane.close()
+    assert not done.is_set(), "its store must stay open for as long as it works"
+    assert list(tmp_path.iterdir()), "its temporary file is still there"
+    stall.release()
+    assert done.wait(10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_in_a_lane_is_raised_to_the_reader_and_does_not_hang() -> None:
+    class Broken(MemoryStore):
+        def volume(self) -> str:
+            if self.opened:
+                raise ZeroDivisionError
+            return super().volume()
+
+        opened = False
+
+    store = Broken("memory://abreast-2")
+    done = threading.Event()
+    inner = Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume())
+    store.opened = True
+    lane = LaneThread(inner, None, done.set)
+    send(lane, [b"hello"])
+    try:
+        lane.settle()
+    except ZeroDivisionError:
+        assert done.wait(10)
+    else:
+        raise AssertionError("the bug went unnoticed")
