@@ -126,9 +126,9 @@ def test_a_lost_ledger_is_learnt_again_even_if_the_first_command_was_a_slip(stor
 def test_a_signal_leaves_nothing_half_written_and_the_next_run_completes(stored: Desk, number: int) -> None:
     big = stored.source / "big"
     big.mkdir()
-    for file_number in range(6):
+    for file_number in range(4):
         with (big / f"{file_number}.bin").open("wb") as file:
-            file.truncate(150 << 20)
+            file.truncate(100 << 20)
     run = stored.start("run", "--workers", "1")
     _wait_until(lambda: any((stored.near / "big").glob("*")) if (stored.near / "big").is_dir() else False, run.poll)
     begun = time.monotonic()
@@ -138,7 +138,7 @@ def test_a_signal_leaves_nothing_half_written_and_the_next_run_completes(stored:
     assert run.returncode == 130, (out, err)
     assert b"stopping" in err
     for copy in (path for path in stored.near.rglob("*.bin") if path.is_file()):
-        assert copy.stat().st_size == 150 << 20
+        assert copy.stat().st_size == 100 << 20
     assert stored.type("run").code == 0
 
 
@@ -155,7 +155,7 @@ def test_a_terminal_shows_files_bytes_rate_and_the_bar_goes_away(desk: Desk) -> 
     import pty
 
     with (desk.source / "one" / "big.bin").open("wb") as file:
-        file.truncate(200 << 20)
+        file.truncate(100 << 20)
     own, screen = pty.openpty()
     run = desk.start(
         "run", "--init", stdout=screen, stderr=screen, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}
