@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coldchain.model import Place, ProofKind
 from coldchain.config.values import Destination
+from coldchain.model import Place, ProofKind
 from tests.promises.lab import Hook, Lab, data, reasons, stamps, states
 from tests.stores.local.carrying import Mounts, needs_root
 

@@ -12,7 +12,15 @@ import pytest
 from tests.promises.lab import Lab, data
 
 needs_sha256sum = pytest.mark.skipif(shutil.which("sha256sum") is None, reason="the tool that must suffice")
-HOSTILE = [b"run/plain", b"run/with space", b"run/new\nline", b"run/back\\slash", b"run/caf\xe9", b"run/*bin", b"run/-x"]
+HOSTILE = [
+    b"run/plain",
+    b"run/with space",
+    b"run/new\nline",
+    b"run/back\\slash",
+    b"run/caf\xe9",
+    b"run/*bin",
+    b"run/-x",
+]
 
 
 def checked(root: Path) -> subprocess.CompletedProcess[bytes]:

@@ -15,7 +15,7 @@ from tests.promises.lab import Lab, data, leftovers, stamps
 FILES, KILLS = 300, 5
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_kills_at_random_moments_cost_nothing_that_was_proved(two: Lab, seed: int) -> None:
     two.acquire(FILES, seed=seed)
     two.write("run/large.bin", os.urandom(40 << 20))
@@ -86,7 +86,9 @@ def test_two_at_once_do_not_meet(lab: Lab) -> None:
         deadline = time.monotonic() + 30
         while not leftovers(lab.nas / "run") and time.monotonic() < deadline:
             time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)  # so that it is still at it
         second = lab.cli("run", "--init")
+        process.send_signal(signal.SIGCONT)
         assert second.code == 5, second.said
         assert process.wait(60) == 0
     assert data(lab.nas) == data(lab.source)

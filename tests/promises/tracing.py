@@ -42,7 +42,8 @@ def traced(lab: Lab, *words: str, calls: str, shown: int = 200) -> tuple[Ran, li
     """Run the command line and list its calls, in the order in which they began."""
     file = lab.folder / "strace.txt"
     ran = lab.cli(
-        *words, before=("strace", "-f", "-y", "-s", str(shown), "-e", f"trace={calls}", "-e", "signal=none", "-o", str(file))
+        *words,
+        before=("strace", "-f", "-y", "-s", str(shown), "-e", f"trace={calls}", "-e", "signal=none", "-o", str(file)),
     )
     found = read(file)
     assert found, ran.said

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import cast
@@ -14,6 +14,7 @@ from coldchain.config.values import Destination, Job
 from coldchain.content.pool import threads
 from coldchain.errors import (
     ColdchainError,
+    DestinationAbsent,
     Interrupted,
     LedgerStale,
     NothingSelected,
@@ -61,6 +62,8 @@ from coldchain.stores.base import Store, open_store
 from coldchain.stores.names import NameRules
 
 _KEPT_TROUBLES = 100
+_RUNS_ASKED = 20
+"""How many runs back it is looked whether each destination was swept since a run was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Opened:
     seen: SourceSeen | None
     aims: tuple[Aim, ...]
     writer: Writer
+    absent: tuple[str, ...] = ()
+    """Why optional destinations are left out; ``job`` does not name them."""
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
@@ -90,20 +95,30 @@ class Opened:
 
 @contextmanager
 def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterator[Opened]:
-    """Open source and destinations, and make sure that they are what they were; writes nothing."""
+    """Open source and destinations, and make sure that they are what they were; writes nothing.
+
+    An optional destination that is not is left out: it never holds the others up.
+    """
     writer = Writer(job.name, around.host)
     with ExitStack() as stack:
         source = open_store(job.source)
         stack.callback(source.close)
         seen = ledger.source(job.name)
         volume = identify_source(job, source, seen, wish.consent)
-        aims = []
+        present, aims, absent = [], [], []
         for destination in job.destinations:
             store = open_store(destination.place)
             stack.callback(store.close)
             known = ledger.destination(job.name, destination.name)
-            identity = identify_destination(writer, destination, store, known)
+            try:
+                identity = identify_destination(writer, destination, store, known)
+            except DestinationAbsent as error:
+                if destination.required:
+                    raise
+                absent.append(f"left out, as it is optional: {error}")
+                continue
             _check_memory(ledger, store, writer, destination.name)
+            present.append(destination)
             aims.append(
                 Aim(
                     destination.name,
@@ -114,7 +129,10 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
                     writer.owner,
                 )
             )
-        yield Opened(job, source, volume, seen, tuple(aims), writer)
+        if not aims:
+            raise DestinationAbsent("\n".join(absent))
+        served = replace(job, destinations=tuple(present))
+        yield Opened(served, source, volume, seen, tuple(aims), writer, tuple(absent))
 
 
 def admit(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterator[tuple[str, Identity]]:
@@ -291,14 +309,15 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
         destination = next(d for d in job.destinations if d.name == name)
         ledger.see_destination(job.name, name, destination.place.url, identity, around.clock())
     with opened(job, ledger, wish, around) as opened_job:
+        job = opened_job.job
         remember(job, ledger, around, opened_job)
-        unclean = ledger.unfinished(job.name)
+        unclean, unswept = ledger.unfinished(job.name), _unswept(ledger, job)
         due = set() if unclean else _manifests_due(ledger, job)
         run = ledger.begin_run(job.name, wish.command, around.clock())
         report = _new_report(job, run, around)
+        report.notes.extend(opened_job.absent)
         try:
-            if unclean:
-                _sweep(opened_job)
+            _sweep(opened_job, unswept)
             if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
@@ -333,9 +352,21 @@ def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
     return {str(name) for name in due} if isinstance(due, list) else set()
 
 
-def _sweep(opened_job: Opened) -> None:
+def _unswept(ledger: Ledger, job: Job) -> set[str]:
+    """The destinations with which no run came to its end since one was killed, or ever (a run may serve only some)."""
+    waiting = {destination.name for destination in job.destinations}
+    for row in ledger.runs(job.name, _RUNS_ASKED):
+        if row.ended is None or not waiting:
+            break
+        datasets = row.summary.get("datasets")
+        for dataset in datasets if isinstance(datasets, list) else ():
+            waiting -= set(dataset["destinations"])
+    return waiting
+
+
+def _sweep(opened_job: Opened, names: Collection[str]) -> None:
     """Remove the temporary files of a run of this job on this host that was killed (P11)."""
-    for aim in opened_job.aims:
+    for aim in (aim for aim in opened_job.aims if aim.name in names):
         for found in list(_leftovers(aim, opened_job.writer.owner)):
             try:
                 aim.store.delete(found)

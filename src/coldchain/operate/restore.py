@@ -185,7 +185,11 @@ class _Bringing:
         return again
 
     def _batches(self, copies: Iterable[_Copy], again: list[_Copy]) -> Iterator[list[_Copy]]:
-        for _, group in groupby(copies, key=lambda copy: copy.places[0][0]):
+        def alike(copy: _Copy) -> tuple[str, str]:
+            name, record = copy.places[0]
+            return name, record.digest.algorithm
+
+        for _, group in groupby(copies, key=alike):
             yield from in_batches(group, lambda copy: copy.places[0][1].size_bytes)
 
     def _process(self, group: list[_Copy], monitor: Monitor) -> BatchResult:
@@ -204,6 +208,8 @@ class _Bringing:
                 continue
             sends.append(Send(entry, (target,)))
             expected.append(Expected(record.digest, record.source_mtime_ns, record.mode))
+        if not sends:  # the place may be gone as a whole
+            return BatchResult(troubles)
         algorithm = group[0].places[0][1].digest.algorithm
         batch = Batch(
             self._places[name],
