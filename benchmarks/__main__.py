@@ -23,20 +23,17 @@ def main() -> int:
     if not wanted.quick:
         wait_for_quiet(folder)
     tools = [tool for tool in TOOLS if not wanted.tools or tool.name in wanted.tools]
-    measured: dict[str, dict[str, list[Sample]]] = {}
     try:
         for scenario in _scenarios(wanted):
             print_line(f"\n{scenario.name}: {scenario.title}")
             source = trees.make(folder / "sources", scenario.tree)
-            measured[scenario.name] = measure(
-                scenario, tools, source, folder / "work", 1 if wanted.quick else wanted.rounds
-            )
+            rounds = 1 if wanted.quick else wanted.rounds
+            _tell(wanted, tools, scenario.name, measure(scenario, tools, source, folder / "work", rounds))
         if wanted.entries:
-            name = f"nothing-{wanted.entries}"
-            measured[name] = many.measure(wanted.entries, folder, wanted.rounds)
+            _tell(wanted, tools, f"nothing-{wanted.entries}", many.measure(wanted.entries, folder, wanted.rounds))
     finally:
         forget(folder)
-    return _tell(wanted, tools, measured)
+    return 0
 
 
 def _scenarios(wanted: argparse.Namespace) -> list[Scenario]:
@@ -46,8 +43,9 @@ def _scenarios(wanted: argparse.Namespace) -> list[Scenario]:
     return [scenario.smaller() for scenario in chosen] if wanted.quick else chosen
 
 
-def _tell(wanted: argparse.Namespace, tools: list[Tool], measured: dict[str, dict[str, list[Sample]]]) -> int:
-    found = results.sum_up(measured, {tool.name: tool.version() for tool in tools})
+def _tell(wanted: argparse.Namespace, tools: list[Tool], name: str, samples: dict[str, list[Sample]]) -> None:
+    """Print and keep one scenario, so that what was measured is not lost when a later one fails."""
+    found = results.sum_up({name: samples}, {tool.name: tool.version() for tool in tools})
     for line in results.table(found):
         print_line(line)
     if not wanted.quick:
@@ -55,7 +53,6 @@ def _tell(wanted: argparse.Namespace, tools: list[Tool], measured: dict[str, dic
         picture = plot.draw(results.read(file))
         (_HERE.parent / "docs" / "performance.svg").write_text(picture, encoding="utf-8")
         print_line(f"\n{file.name} and docs/performance.svg are written")
-    return 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -72,7 +69,7 @@ def _arguments() -> argparse.Namespace:
         "--folder",
         type=Path,
         default=_HERE.parent / "build" / "bench",
-        help="where to work; 12 GiB, on the disk to measure",
+        help="where to work; 30 GiB, on the disk to measure",
     )
     return parser.parse_args()
 
