@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
         "--folder",
         type=Path,
         default=_HERE.parent / "build" / "bench",
-        help="where to work; 30 GiB, on the disk to measure",
+        help="where to work; 12 GiB, on the disk to measure",
     )
     return parser.parse_args()
 
