@@ -19,7 +19,8 @@ from coldchain.config.values import Destination, Job
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Place, Record
 from coldchain.monitor import SILENT, Monitor, SilentMonitor, Surroundings
-from coldchain.operate.job import Wish, run_job
+from coldchain.operate.job import run_job
+from coldchain.operate.opening import Wish
 from coldchain.steps.identify import Consent
 from coldchain.steps.report import Report
 
