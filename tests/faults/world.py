@@ -19,7 +19,9 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.model import Send, State
 from coldchain.monitor import SILENT, Monitor, Surroundings
 from coldchain.operate.check import CheckReport, Extent, check_job
-from coldchain.operate.job import Wish, make_draft, opened, run_job
+from coldchain.operate.job import run_job
+from coldchain.operate.opening import Wish, opened
+from coldchain.operate.planning import make_draft
 from coldchain.operate.rebuild import rebuild_job
 from coldchain.steps.identify import Consent
 from coldchain.steps.recollect import RebuildReport

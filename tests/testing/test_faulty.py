@@ -126,7 +126,7 @@ def test_the_calls_are_kept_in_order(memory: MemoryStore) -> None:
 
 def _use_everything(store: FaultyStore) -> object:
     """Call every verb once; returns the result of publishing."""
-    for call in (store.volume, store.free_bytes, store.probe_names, lambda: list(store.folders())):
+    for call in (store.make, store.volume, store.free_bytes, store.probe_names, lambda: list(store.folders())):
         call()
     staging = store.stage()
     staging.open("aborted", entry_for("aborted", b"")).abort()

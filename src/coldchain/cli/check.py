@@ -56,7 +56,7 @@ def check(
 
     def check_one(job: Job) -> int:
         from coldchain.operate.check import check_job
-        from coldchain.operate.job import Wish
+        from coldchain.operate.opening import Wish
 
         watched = watching("checking", as_json=as_json)
         with watched as monitor, session.writing(configuration, job.name) as ledger:

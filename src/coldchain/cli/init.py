@@ -90,7 +90,7 @@ def _write(file: Path, instrument: str, source: str, destination: str) -> int:
 
 
 def _mark(config: Config, names: list[str] | None) -> int:
-    from coldchain.operate.job import Wish, admit
+    from coldchain.operate.opening import Wish, admit_all
     from coldchain.steps.identify import Consent
     from coldchain.stores.base import open_store
 
@@ -100,13 +100,11 @@ def _mark(config: Config, names: list[str] | None) -> int:
         with watching(as_json=False) as monitor, session.writing(config, job.name) as ledger:
             around = session.surroundings(monitor)
             new = set()
-            for name, identity in admit(job, ledger, wish, around):
-                place = next(d.place for d in job.destinations if d.name == name)
-                ledger.see_destination(job.name, name, place.url, identity, around.clock())
-                new.add(name)
-                free = open_store(place).free_bytes()
+            for destination in admit_all(job, ledger, wish, around):
+                new.add(destination.name)
+                free = open_store(destination.place).free_bytes()
                 room = f", {size(free)} free" if free is not None else ""
-                print(f"{job.name}: {name} is ready at {plain(place.url)}{room}")
+                print(f"{job.name}: {destination.name} is ready at {plain(destination.place.url)}{room}")
             for destination in job.destinations:
                 if destination.name not in new:
                     print(f"{job.name}: {destination.name} was marked before")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coldchain.ledger.ledger import Ledger
     from coldchain.model import Action, Entry, Target
     from coldchain.monitor import Surroundings
-    from coldchain.operate.job import Opened, Wish
+    from coldchain.operate.opening import Opened, Wish
     from coldchain.steps.draft import Draft
 
 _HELP = """Say what a run would do with each file, and why.
@@ -45,7 +45,7 @@ def plan(
     as_json: bool = session.JSON,
 ) -> int:
     """Plan, and print."""
-    from coldchain.operate.job import Wish
+    from coldchain.operate.opening import Wish
 
     configuration = session.load(config, settings)
     wanted = narrowed(chosen(configuration, jobs), only)
@@ -54,7 +54,8 @@ def plan(
 
 def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, short: bool) -> int:
     """Print the plans of several jobs; 0 also when there is something to do, for a plan is not a failure."""
-    from coldchain.operate.job import make_draft, opened
+    from coldchain.operate.opening import opened
+    from coldchain.operate.planning import make_draft
 
     def plan_one(job: Job) -> int:
         with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
@@ -78,7 +79,7 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, sh
 def _learnt(opened_job: Opened, ledger: Ledger, around: Surroundings) -> Ledger:
     """Where the ledger knows nothing of the job, look at the manifests as the run will do; into a ledger in memory."""
     from coldchain.ledger.ledger import Ledger
-    from coldchain.operate.job import recollect_all, remember
+    from coldchain.operate.opening import recollect_all, remember
 
     job = opened_job.job.name
     if not ledger.in_memory:

@@ -15,7 +15,7 @@ from coldchain.errors import UsageError
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
-    from coldchain.operate.job import Wish
+    from coldchain.operate.opening import Wish
     from coldchain.steps.report import Report
 
 _HELP = """Carry what is new to the destinations; prove every file.
@@ -51,7 +51,7 @@ def run(
     as_json: bool = session.JSON,
 ) -> int:
     """Run jobs one after the other; the exit code that matters most counts."""
-    from coldchain.operate.job import Wish
+    from coldchain.operate.opening import Wish
     from coldchain.steps.identify import Consent
 
     configuration = session.load(config, settings)

@@ -27,6 +27,26 @@ ATTEMPTS = 3
 Take = Callable[[Sequence[Outcome]], None]
 
 
+class Gathering:
+    """Outcomes that come one by one, handed over some thousand at a time: each handing over is a transaction."""
+
+    def __init__(self, take: Take, limit: int = 5000) -> None:
+        self.take, self._limit = take, limit
+        self._outcomes: list[Outcome] = []
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep some."""
+        self._outcomes.extend(outcomes)
+        if len(self._outcomes) >= self._limit:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Let go of what is kept."""
+        if self._outcomes:
+            self.take(tuple(self._outcomes))
+            self._outcomes.clear()
+
+
 class Carrier:
     """Carries the files of one run; remembers which destinations broke down or lag behind."""
 
@@ -45,23 +65,25 @@ class Carrier:
 
         ``wait`` says why a file that changed must be left alone for now, or "".
         """
+        few = Gathering(take)
         again: Spool[Send] = Spool(encode_send, decode_send)
-        self._pass(sends, again, take, last=False)
+        self._pass(sends, again, few, last=False)
         for attempt in range(2, ATTEMPTS + 1):
             if not len(again):
-                return
+                break
             retry, again = again, Spool(encode_send, decode_send)
-            self._pass(self._look_again(retry, wait, take), again, take, last=attempt == ATTEMPTS)
+            self._pass(self._look_again(retry, wait, few), again, few, last=attempt == ATTEMPTS)
             retry.close()
+        few.hand_over()
 
     # --- one pass --------------------------------------------------------------------------------------------------
 
-    def _pass(self, sends: Iterable[Send], again: Spool[Send], take: Take, *, last: bool) -> None:
+    def _pass(self, sends: Iterable[Send], again: Spool[Send], few: Gathering, *, last: bool) -> None:
         later: Spool[Send] = Spool(encode_send, decode_send)
-        self._batches(self._shared(sends, later), again, later, take, last=last)
+        self._batches(self._shared(sends, later), again, later, few, last=last)
         for destination in sorted({target.destination for send in later for target in send.targets}):
             alone = (send for send in map(partial(_only, destination), later) if send.targets)
-            self._batches(alone, again, again, take, last=last)
+            self._batches(alone, again, again, few, last=last)
         later.close()
 
     def _shared(self, sends: Iterable[Send], later: Spool[Send]) -> Iterator[Send]:
@@ -75,25 +97,25 @@ class Carrier:
                 yield send
 
     def _batches(
-        self, sends: Iterable[Send], again: Spool[Send], later: Spool[Send], take: Take, *, last: bool
+        self, sends: Iterable[Send], again: Spool[Send], later: Spool[Send], few: Gathering, *, last: bool
     ) -> None:
-        batches = map(self._batch, in_batches(self._possible(sends, take), lambda send: send.entry.size_bytes))
+        batches = map(self._batch, in_batches(self._possible(sends, few), lambda send: send.entry.size_bytes))
         work = partial(process_batch, monitor=self._monitor)
         for batch, result in as_completed(self._executor, work, batches, ahead=2 * self._workers):
-            take(list(self._sort_out(batch, result, again, later, last=last)))
+            few.take(list(self._sort_out(batch, result, again, later, last=last)))
 
-    def _possible(self, sends: Iterable[Send], take: Take) -> Iterator[Send]:
+    def _possible(self, sends: Iterable[Send], few: Gathering) -> Iterator[Send]:
         """Leave out the destinations that broke down, and everything once the run shall stop."""
         for send in sends:
             if self._monitor.stopping:
-                take(list(_troubles(send, send.targets, "the run was interrupted before its turn", State.HELD)))
+                few.add(_troubles(send, send.targets, "the run was interrupted before its turn", State.HELD))
                 continue
             if not self._broken:
                 yield send
                 continue
             lost = tuple(target for target in send.targets if target.destination in self._broken)
             for target in lost:
-                take(list(_troubles(send, (target,), self._broken[target.destination], State.FAILED)))
+                few.add(_troubles(send, (target,), self._broken[target.destination], State.FAILED))
             if len(lost) < len(send.targets):
                 yield send._replace(targets=tuple(t for t in send.targets if t not in lost))
 
@@ -125,18 +147,18 @@ class Carrier:
 
     # --- another try -----------------------------------------------------------------------------------------------
 
-    def _look_again(self, sends: Iterable[Send], wait: Callable[[Entry], str], take: Take) -> Iterator[Send]:
+    def _look_again(self, sends: Iterable[Send], wait: Callable[[Entry], str], few: Gathering) -> Iterator[Send]:
         """Look at each source file anew: it may have changed, be busy, or be gone."""
         for send in sends:
             try:
                 entry = self._source.stat(send.entry.path)
             except StoreError as error:
                 reason = f"it went away before it could be read ({error.reason})"
-                take(list(_troubles(send, send.targets, reason, State.HELD)))
+                few.add(_troubles(send, send.targets, reason, State.HELD))
                 continue
             reason = wait(entry) if entry != send.entry else ""
             if reason:
-                take(list(_troubles(send, send.targets, f"changed while it was read; {reason}", State.HELD)))
+                few.add(_troubles(send, send.targets, f"changed while it was read; {reason}", State.HELD))
             else:
                 yield send._replace(entry=entry)
 

@@ -27,11 +27,11 @@ from coldchain.model import (
     Verified,
 )
 from coldchain.monitor import Surroundings
-from coldchain.operate.job import Opened, Wish, opened
+from coldchain.operate.opening import Opened, Wish, opened
 from coldchain.steps.check import CheckBatch, Finding, check_batch, due, sampled
 from coldchain.steps.deliver import deliver
 from coldchain.steps.plan import Aim
-from coldchain.steps.publish import publish_manifest
+from coldchain.steps.publish import publish_manifests
 from coldchain.steps.transfer import Batch, Expected, process_batch
 
 _SHOWN = 100
@@ -277,8 +277,7 @@ def _target(aim: Aim, finding: Finding, run: int, owner: str) -> Target:
 
 def _publish(opened_job: Opened, ledger: Ledger, aim: Aim, dataset: str, around: Surroundings) -> None:
     destination = next(d for d in opened_job.job.destinations if d.name == aim.name)
-    if destination.marker:
-        try:
-            publish_manifest(ledger, opened_job.job, aim, dataset, opened_job.writer, around.clock())
-        except StoreError as error:
-            around.monitor.note(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")
+    if not destination.marker:
+        return
+    for name, error in publish_manifests(ledger, opened_job.job, aim, [dataset], opened_job.writer, around.clock()):
+        around.monitor.note(f"{aim.name}: the manifest of {name} could not be written: {error.reason}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from coldchain.errors import NotFound, Occupied, StoreError
 from coldchain.model import Entry
-from coldchain.stores.base import CHUNK_BYTES, Store
+from coldchain.stores.base import CHUNK_BYTES, Staging, Store
 
 _ATTEMPTS = 5
 _LIMIT_BYTES = 16 << 20
@@ -14,29 +14,52 @@ _MODE = 0o644
 """Everybody who can read the data can read how to check them (P9)."""
 
 
-def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> Entry:
+def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> None:
     """Write a whole file over the one that stands there, durably; raises StoreError."""
+    if error := deliver_all(store, {key: lines}, owner).get(key):
+        raise error
+
+
+def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) -> dict[str, StoreError]:
+    """Write whole files over those that stand there, durably, with one flush for all; returns what failed."""
+    failed: dict[str, StoreError] = {}
     staging = store.stage(owner)
     try:
-        sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
-        try:
-            for piece in _pieces(lines):
-                sink.write(piece)
-        except BaseException:
-            sink.abort()
-            raise
-        sink.close()
+        staged = []
+        for key, lines in texts.items():
+            try:
+                _stage(staging, key, lines)
+                staged.append(key)
+            except StoreError as error:
+                failed[key] = error
         staging.flush()
-        attempt = 0
-        while True:
-            result = staging.publish({key: _standing(store, key)})[key]
-            if isinstance(result, Entry):
-                return result
-            attempt += 1  # occupied or gone: another writer was quicker, so look and try again
-            if attempt == _ATTEMPTS or not isinstance(result, Occupied | NotFound):
-                raise result
+        lost: dict[str, StoreError] = {}
+        for _ in range(_ATTEMPTS):
+            results = staging.publish({key: _standing(store, key) for key in staged})
+            lost = {key: error for key, error in results.items() if isinstance(error, StoreError)}
+            # occupied or gone: another writer was quicker, so look and try again
+            staged = [key for key, error in lost.items() if isinstance(error, Occupied | NotFound)]
+            failed |= {key: error for key, error in lost.items() if key not in staged}
+            if not staged:
+                break
+        else:
+            failed |= {key: lost[key] for key in staged}
+    except StoreError as error:
+        return failed | dict.fromkeys(texts, error)
     finally:
         staging.close()
+    return failed
+
+
+def _stage(staging: Staging, key: str, lines: Iterable[bytes]) -> None:
+    sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
+    try:
+        for piece in _pieces(lines):
+            sink.write(piece)
+    except BaseException:
+        sink.abort()
+        raise
+    sink.close()
 
 
 def fetch(store: Store, key: str) -> bytes | None:

@@ -106,6 +106,17 @@ def identify_destination(writer: Writer, destination: Destination, store: Store,
     return found
 
 
+def is_admitted(writer: Writer, destination: Destination, store: Store, known: Identity | None) -> bool:
+    """Whether ``init`` has nothing to do here.
+
+    A place whose mark is gone, or another one than last time, is not for ``init``: it must be accepted by name.
+    """
+    if known is None:
+        return False
+    found = _found(destination, store, known) if destination.marker else None
+    return found is None or found.id != known.id or (writer.job, writer.host) in found.writers
+
+
 def admit_destination(
     writer: Writer, destination: Destination, store: Store, known: Identity | None, now: datetime
 ) -> Identity:

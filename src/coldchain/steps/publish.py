@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from coldchain import __version__
@@ -14,36 +14,55 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, json_lines, manifest_keys, quote_dataset, sums_lines
 from coldchain.ledger.manifest_read import lines_of, read_manifest
 from coldchain.model import OWN_FOLDER, Record
-from coldchain.steps.deliver import deliver, fetch
+from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
 from coldchain.stores.base import Store
 
 
-def publish_manifest(ledger: Ledger, job: Job, aim: Aim, dataset: str, writer: Writer, now: datetime) -> None:
-    """Write both manifests of a dataset at one destination, each atomically; raises StoreError.
+def publish_manifests(
+    ledger: Ledger, job: Job, aim: Aim, datasets: Sequence[str], writer: Writer, now: datetime
+) -> Iterator[tuple[str, StoreError]]:
+    """Write both manifests of each dataset at one destination, each atomically; yields those that could not be.
 
     A manifest never shrinks: what it lists and this ledger does not hold (of another host, of a ledger that was lost)
-    is carried over.  One that is damaged is set aside first.
+    is carried over.  One that is damaged is set aside first.  A dataset of which nothing is stored has none.
     """
     identity = ledger.destination(job.name, aim.name)
-    if identity is None:
-        raise StoreError("nothing is recorded of this destination", url=aim.store.url)
-    sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
+    if identity is None or not datasets:
+        return
+    texts: dict[str, Iterator[bytes]] = {}
+    owners: dict[str, str] = {}
+    for dataset in datasets:
+        if next(ledger.all_records(job.name, aim.name, dataset), None) is None:
+            continue
+        header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
+        sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
+        try:
+            others = _carried_over(ledger, job, aim, dataset, writer)
+        except StoreError as error:
+            yield dataset, error
+            continue
+        texts[sums_key] = sums_lines(_merged(ledger, job, aim, dataset, others), job.digest)
+        texts[json_key] = json_lines(header, _merged(ledger, job, aim, dataset, others))
+        owners |= {sums_key: dataset, json_key: dataset}
+    failed = {owners[key]: error for key, error in deliver_all(aim.store, texts, writer.owner).items()}
+    yield from failed.items()
+
+
+def _merged(ledger: Ledger, job: Job, aim: Aim, dataset: str, others: list[Record]) -> Iterator[Record]:
+    return heapq.merge(ledger.all_records(job.name, aim.name, dataset), others, key=_place)
+
+
+def _carried_over(ledger: Ledger, job: Job, aim: Aim, dataset: str, writer: Writer) -> list[Record]:
+    """What the manifest that stands there lists and the ledger does not hold."""
+    json_key = manifest_keys(job.name, dataset, job.digest)[1]
     try:
-        others = _others(aim.store, json_key, dataset, ledger.all_records(job.name, aim.name, dataset))
+        return _others(aim.store, json_key, dataset, ledger.all_records(job.name, aim.name, dataset))
     except ManifestDamaged:
         aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{json_key}"
         deliver(aim.store, aside, [fetch(aim.store, json_key) or b""], writer.owner)
-        others = []
-
-    def records() -> Iterator[Record]:
-        mine = ledger.all_records(job.name, aim.name, dataset)
-        return heapq.merge(mine, others, key=_place)
-
-    header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
-    deliver(aim.store, sums_key, sums_lines(records(), job.digest), writer.owner)
-    deliver(aim.store, json_key, json_lines(header, records()), writer.owner)
+        return []
 
 
 def _place(record: Record) -> tuple[str, str]:

@@ -85,6 +85,10 @@ class MemoryStore:
         """Say whether ``key`` is a temporary name of ``owner``."""
         return is_leftover(key, owner)
 
+    def make(self) -> None:
+        """Nothing: it is there as soon as it is named, or unplugged."""
+        self._volume.require()
+
     def volume(self) -> str:
         """Name the volume; after ``forget`` the same URL is another one."""
         self._volume.require()

@@ -38,6 +38,7 @@ Verb = Literal[
     "staging.discard",
     "staging.close",
     "store.delete",
+    "store.make",
     "store.volume",
     "store.free_bytes",
     "store.probe_names",
@@ -206,6 +207,10 @@ class WrappedStore:
     def is_leftover(self, key: str, owner: str) -> bool:
         """Pass it on; nothing can go wrong in it."""
         return self.inner.is_leftover(key, owner)
+
+    def make(self) -> None:
+        """Pass it on."""
+        self._around(Call("store.make"), self.inner.make)
 
     def volume(self) -> str:
         """Pass it on."""

@@ -297,6 +297,18 @@ class PosixRoot:
             return "dontneed"
         return "cached"
 
+    def evict_and_read_ahead(self, key: str) -> str:
+        """Let the page cache forget a small file and the disk begin to read it again; returns the means."""
+        folder, name = self._split(key)
+        fd = os.open(name, _OPEN_FILE, dir_fd=folder.fd)
+        try:
+            how = self.evict(fd)
+            if sys.platform == "linux":
+                linux.read_ahead(fd)
+        finally:
+            os.close(fd)
+        return how
+
     # --- other programs --------------------------------------------------------------------------------------------
 
     def has_writer(self, fd: int) -> bool:

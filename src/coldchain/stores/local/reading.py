@@ -29,9 +29,10 @@ class LocalReader:
 
     __slots__ = ("_fd", "_key", "_root", "_url", "entry", "how")
 
-    def __init__(self, root: LocalRoot, key: str, *, past_cache: bool, url: str) -> None:
+    def __init__(self, root: LocalRoot, key: str, *, past_cache: bool, url: str, how: str = "cached") -> None:
+        """``how`` is said by a caller that emptied the cache itself and reads through it."""
         self._root, self._key, self._url = root, key, url
-        self.how = "cached"
+        self.how = how
         if past_cache:
             self._fd, self.how = root.open_past_cache(key)
         else:

@@ -17,6 +17,8 @@ from coldchain.stores.local.reading import LocalReader, entry_of
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
 
+_TOGETHER_BYTES = 256 << 10
+"""Files up to this size are read back together, through the cache that was emptied."""
 _WRITE_BACK_BYTES = 16 << 20
 """A large file is handed to the disk in pieces of this size while it is still being written."""
 
@@ -24,6 +26,7 @@ _WRITE_BACK_BYTES = 16 << 20
 @dataclass(frozen=True, slots=True)
 class _Staged:
     temporary: str
+    size_bytes: int
     elsewhere: bool
     """On another file system than the root: something is mounted below it."""
 
@@ -33,6 +36,7 @@ class LocalStaging:
 
     def __init__(self, root: LocalRoot, url: str, owner: str) -> None:
         self._root, self._url, self._owner = root, url, owner
+        self._forgotten: dict[str, str] | None = None
         self._staged: dict[str, _Staged] = {}
         self._sinks: set[LocalSink] = set()
         """Those that are neither closed nor aborted."""
@@ -64,6 +68,7 @@ class LocalStaging:
 
     def flush(self) -> None:
         """One ``syncfs`` where it can be trusted; elsewhere every file was flushed when it was closed."""
+        self._forgotten = None
         if self._root.syncs_whole:
             try:
                 self._root.sync_whole(self._handle)
@@ -86,9 +91,21 @@ class LocalStaging:
             raise FlushFailed(f"the flush failed: {error.strerror}", url=self._url, key=key) from error
 
     def read_back(self, key: str) -> LocalReader:
-        """Open the temporary file past the page cache."""
+        """Open the temporary file past the page cache.
+
+        Small files are forgotten by the cache and read ahead all together: the disk then works on all of them at once.
+        """
         staged = self._of(key)
         try:
+            if self._forgotten is None:
+                self._forgotten = {
+                    one.temporary: self._root.evict_and_read_ahead(one.temporary)
+                    for one in self._staged.values()
+                    if one.size_bytes <= _TOGETHER_BYTES
+                }
+            how = self._forgotten.pop(staged.temporary, "cached")
+            if how != "cached":
+                return LocalReader(self._root, staged.temporary, past_cache=False, url=self._url, how=how)
             return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url)
         except OSError as error:
             raise self._error(error, key) from error
@@ -229,7 +246,7 @@ class LocalSink:
         except OSError as error:
             self.abort()
             raise self._staging._error(error, self._key) from error
-        self._staging._closed(self, self._key, _Staged(self._temporary, elsewhere))
+        self._staging._closed(self, self._key, _Staged(self._temporary, status.st_size, elsewhere))
 
     def abort(self) -> None:
         """Remove the temporary file."""

@@ -259,6 +259,10 @@ class WindowsRoot:
 
     # --- other programs --------------------------------------------------------------------------------------------
 
+    def evict_and_read_ahead(self, key: str) -> str:
+        """Nothing of the kind is known here."""
+        return "cached"
+
     def has_writer(self, fd: int) -> bool:
         return sys.platform == "win32" and win32.has_writer(fd)
 

@@ -1,0 +1,118 @@
+"""What shall a run do, dataset by dataset, and what stops it before its first byte?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import cast
+
+from coldchain.config.values import Job
+from coldchain.errors import Interrupted, NotFound, NothingSelected, StoreError, SuspiciousChange, UsageError
+from coldchain.instruments.base import open_instrument
+from coldchain.ledger.ledger import Ledger
+from coldchain.model import Action, Dataset, Entry, Oddity, Refuse
+from coldchain.monitor import Monitor, Surroundings
+from coldchain.operate.opening import Opened, Wish
+from coldchain.steps.compare import Side, Standard, compare
+from coldchain.steps.draft import Draft
+from coldchain.steps.identify import check_not_emptied
+from coldchain.steps.layout import layout_of
+from coldchain.steps.plan import Aim, plan, refuse_oddity
+from coldchain.steps.scan import scan
+from coldchain.steps.settle import Settling
+
+
+def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundings) -> Draft:
+    """Plan the whole job; raises what stops a run before anything is written."""
+    job = opened_job.job
+    draft = Draft(tuple(destination.name for destination in job.destinations))
+    datasets = _chosen(open_instrument(job.instrument).find(opened_job.source, job.datasets), wish, job)
+    now = around.clock()
+    for dataset in datasets:
+        _plan_dataset(opened_job, dataset, draft, ledger, now, around.monitor)
+    check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
+    if not draft.selected.files:
+        raise NothingSelected(f"{job.name}: {job.source.url} has no file that the job selects")
+    _brake(opened_job, wish)
+    around.monitor.planned(draft.to_read.files, draft.to_read.size_bytes)
+    return draft
+
+
+def _chosen(datasets: Iterator[Dataset], wish: Wish, job: Job) -> list[Dataset]:
+    found = list(datasets)
+    if not wish.dataset:
+        return found
+    chosen = [dataset for dataset in found if dataset.name == wish.dataset]
+    if not chosen:
+        names = ", ".join(sorted(dataset.name for dataset in found)[:10])
+        raise UsageError(f"{job.name}: {job.source.url} holds no dataset {wish.dataset!r}; there are: {names}")
+    return chosen
+
+
+def _plan_dataset(
+    opened_job: Opened, dataset: Dataset, draft: Draft, ledger: Ledger, now: datetime, monitor: Monitor
+) -> None:
+    job, source = opened_job.job, opened_job.source
+    planned = draft.begin(dataset)
+    settling = Settling(job.settle, now, ledger.looks(job.name, dataset.name), source.busy)
+    standard = Standard(job.verify, source.traits.stable_inodes)
+    sides = []
+    for destination, aim in zip(job.destinations, opened_job.aims, strict=True):
+        layout = layout_of(destination.layout, job.name, dataset)
+        region, without = layout.region(dataset)
+        aim.enter(layout, region, without)
+        records = ledger.stored(job.name, aim.name, dataset.name)
+        sides.append(Side(aim.store, layout, records, _standing(aim, region, without, monitor), standard))
+
+    last = None
+    for action in _planned(scan(source, dataset, job), sides, opened_job.aims, settling, monitor):
+        path = action.path if isinstance(action, Refuse) else action.entry.path
+        draft.add(action, first_of_entry=path != last)
+        last = path
+    planned.looks = settling.looks
+    planned.gone = max(side.gone() for side in sides)
+
+
+def _standing(aim: Aim, region: str, without: Collection[str], monitor: Monitor) -> Iterator[Entry | Oddity]:
+    """What stands there now; where that cannot be listed, each file finds out by itself that it cannot be written."""
+    try:
+        yield from aim.store.list(region, without=without)
+    except StoreError as error:
+        if error.ends_store or isinstance(error, NotFound):
+            raise
+        monitor.note(f"{aim.name}: {region or 'its folder'} cannot be listed: {error.reason}")
+
+
+def _planned(
+    found: Iterator[Entry | Oddity], sides: list[Side], aims: tuple[Aim, ...], settling: Settling, monitor: Monitor
+) -> Iterator[Action]:
+    """The actions for a stream of findings, in its order."""
+    for odd, group in groupby(found, key=lambda one: isinstance(one, Oddity)):
+        if odd:
+            yield from (refuse_oddity(one) for one in group if isinstance(one, Oddity))
+        else:
+            entries = _counted(cast("Iterator[Entry]", group), monitor)
+            yield from plan(compare(entries, sides), aims, settling)
+
+
+def _counted(entries: Iterator[Entry], monitor: Monitor) -> Iterator[Entry]:
+    number = 0
+    for number, entry in enumerate(entries, 1):
+        yield entry
+        if not number % 1000:
+            monitor.looked(1000)
+            if monitor.stopping:
+                raise Interrupted("stopped while planning; nothing was sent")
+    monitor.looked(number % 1000)
+
+
+def _brake(opened_job: Opened, wish: Wish) -> None:
+    brake = opened_job.job.brake
+    for aim in opened_job.aims:
+        if aim.stored >= brake.least and aim.changed > brake.share * aim.stored and not wish.consent.accept_changes:
+            raise SuspiciousChange(
+                f"{opened_job.job.name}: {aim.changed:,} of {aim.stored:,} files stored at {aim.name} changed since "
+                f"the last run. Nothing was sent. If that is right: "
+                f"coldchain run {opened_job.job.name} --accept-changes"
+            )
