@@ -200,7 +200,10 @@ def data(root: Path) -> dict[str, bytes]:
 
 
 def names(root: Path) -> list[str]:
-    return sorted(str(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir())
+    """Every file below a folder in which others may be at work: os.walk bears what vanishes, rglob does not."""
+    return sorted(
+        os.path.relpath(os.path.join(folder, name), root) for folder, _, found in os.walk(root) for name in found
+    )
 
 
 def leftovers(root: Path) -> list[str]:
