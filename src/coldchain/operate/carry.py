@@ -14,7 +14,7 @@ from coldchain.config.values import Job
 from coldchain.content.batches import in_batches
 from coldchain.content.pool import as_completed
 from coldchain.content.spool import Spool
-from coldchain.errors import StoreError
+from coldchain.errors import NotFound, StoreError
 from coldchain.model import Entry, Outcome, Send, State, Target, Trouble
 from coldchain.monitor import Surroundings
 from coldchain.steps.draft import decode_send, encode_send
@@ -153,7 +153,10 @@ class Carrier:
             try:
                 entry = self._source.stat(send.entry.path)
             except StoreError as error:
-                reason = f"it went away before it could be read ({error.reason})"
+                if not isinstance(error, NotFound):
+                    few.add(_troubles(send, send.targets, error.reason, State.FAILED))
+                    continue
+                reason = "it went away before it could be read"
                 few.add(_troubles(send, send.targets, reason, State.HELD))
                 continue
             reason = wait(entry) if entry != send.entry else ""

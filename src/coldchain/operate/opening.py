@@ -136,19 +136,22 @@ def recollect_all(opened_job: Opened, ledger: Ledger, run: int, around: Surround
     stored = {row.destination for row in ledger.tallies(opened_job.job.name)}
     for destination, aim in zip(opened_job.job.destinations, opened_job.aims, strict=True):
         identity = ledger.destination(opened_job.job.name, aim.name)
-        if aim.name in stored or identity is None:
+        if identity is None:
             continue
         mine, author = _lost_ledger(opened_job, destination, aim, identity)
+        if author == ledger.id:
+            continue
         if not mine:
-            yield (
-                f"{aim.name}: nothing was learnt from the manifests there, which may be of another ledger; equal files "
-                f"are adopted. If they are of this job: coldchain rebuild {opened_job.job.name}"
-            )
+            if aim.name not in stored:
+                yield (
+                    f"{aim.name}: nothing was learnt from the manifests there, which may be of another ledger; equal "
+                    f"files are adopted. If they are of this job: coldchain rebuild {opened_job.job.name}"
+                )
             continue
         recollection = Recollection(ledger, run, aim.store, destination.place, around)
         recollection.recollect(opened_job.job.name, identity.id, quick=True, ledger=author)
         learnt = recollection.report
-        if learnt.manifests:
+        if learnt.rebuilt.files:
             yield (
                 f"{aim.name}: this ledger is new; {learnt.rebuilt.files:,} files were learnt from "
                 f"{learnt.manifests:,} manifests, and are proved again by reading them"
