@@ -60,6 +60,22 @@ def test_a_manifest_never_shrinks_when_the_ledger_is_lost(full: Lab) -> None:
     assert set(sums.splitlines()) < set(after.splitlines())
 
 
+def test_a_manifest_never_shrinks_when_the_ledger_that_writes_it_knows_less(lab: Lab) -> None:
+    """A second loss right after a rebuild: nothing is learnt unasked, and one file is gone from the source."""
+    lab.write("run/a", b"a")
+    gone = lab.write("run/b", b"b")
+    lab.ready()
+    sums = lab.nas / ".coldchain/manifests/lab/run.sha256"
+    before = sums.read_text()
+    gone.unlink()
+    lab.lose_ledger()
+    assert lab.cli("rebuild").code == 0
+    lab.lose_ledger()
+    lab.write("run/c", b"c")
+    assert lab.cli("run").code == 0
+    assert set(before.splitlines()) < set(sums.read_text().splitlines())
+
+
 def test_without_manifests_the_copies_are_adopted_one_by_one(lab: Lab) -> None:
     lab.acquire(8)
     lab.ready()
