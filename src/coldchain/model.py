@@ -91,14 +91,38 @@ class Place:
     url: str
 
 
-class Dataset(NamedTuple):
-    """One acquisition: all files below ``root``, except those below one of ``without``."""
+class Part(NamedTuple):
+    """A range of a source: every file whose path begins with ``root`` and a slash, and then with ``begins``."""
 
-    name: str
     root: str = ""
     """A folder below the source, without a trailing slash; "" for the source itself."""
+    begins: str = ""
+    """Only what lies in that folder under a name that begins so: where one folder holds many datasets."""
+    name: str = ""
+    """What the instrument calls it ("raw_data"), when a dataset has several; the ``{part}`` of a layout."""
     without: tuple[str, ...] = ()
-    """Folders below ``root`` that are datasets of their own."""
+    """Beginnings of paths that belong to other datasets; a folder ends in a slash."""
+
+    @property
+    def start(self) -> str:
+        """What the path of each of its files begins with."""
+        return f"{self.root}/{self.begins}" if self.root else self.begins
+
+
+WHOLE_SOURCE = Part()
+
+
+class Dataset(NamedTuple):
+    """One acquisition: the files of its parts, which ascend by ``start``; none of them lies within another."""
+
+    name: str
+    parts: tuple[Part, ...] = (WHOLE_SOURCE,)
+    fields: tuple[tuple[str, str], ...] = ()
+    """What a layout may name besides ``{dataset}`` and ``{part}``: ``("plate", "BR00121482")``."""
+
+
+REST = "."
+"""The dataset of all files that lie outside of the others."""
 
 
 class Record(NamedTuple):

@@ -19,6 +19,17 @@ class OnChange(StrEnum):
     REFUSE = "refuse"
 
 
+class Incomplete(StrEnum):
+    """What happens to a dataset that its instrument does not call complete."""
+
+    SEND = "send"
+    """What is whole is carried, file by file; what is not is held."""
+    WAIT = "wait"
+    """Nothing of it is carried until it is complete."""
+    FLAG = "flag"
+    """Everything is carried, what is not whole too, and said to be so."""
+
+
 class Symlinks(StrEnum):
     """What happens to symbolic links at the source; they are never followed."""
 
@@ -34,8 +45,9 @@ class Destination:
 
     place: Place
     layout: str = "{path}"
-    """The key of a file; ends in ``{path}`` and may name ``{job}`` and ``{dataset}`` before that.  ``{path}`` is the
-    path below the source, or below the dataset in a layout that names ``{dataset}``."""
+    """The key of a file; ends in ``{path}`` and may name ``{job}``, ``{dataset}``, ``{part}`` and what the instrument
+    knows of a dataset before that.  ``{path}`` is the path below the source, or below the dataset in a layout that
+    names it."""
     marker: bool = True
     """Whether ``.coldchain/destination.json`` is kept at the destination (else only in the ledger)."""
     required: bool = True
@@ -63,13 +75,28 @@ class Job:
     source: Place
     destinations: tuple[Destination, ...]
     instrument: str = "files"
-    datasets: str = "folders"
-    """For the ``files`` instrument: ``folders`` (each top-level folder), ``whole``, or a pattern like ``*/*``."""
+    datasets: str = ""
+    """What one dataset is, in the words of the instrument; "" for its usual one."""
+    parts: tuple[str, ...] = ()
+    """Only these parts of each dataset; none for all."""
+    plates: tuple[str, ...] = ()
+    """Only the datasets of this name, or with this plate; none for all."""
+    flag: str = ""
+    """The name of the file by which a rig says that a session is over; "" for none."""
+    growing: tuple[str, ...] = ()
+    """gitignore patterns of files that are never closed and only ever appended to: carried as long as they are."""
+    incomplete: Incomplete = Incomplete.SEND
+    max_open: timedelta | None = None
+    """A dataset that is not complete after so long is warned of."""
+    personal: bool = False
+    """Whether the catalogue may hold what concerns people: operators, users, free comments."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
-    settle: timedelta = timedelta(minutes=10)
+    settle: timedelta | None = None
+    """None: as the instrument says."""
     verify: ProofKind = ProofKind.READBACK
-    on_change: OnChange = OnChange.REPLACE
+    on_change: OnChange | None = None
+    """None: as the instrument says."""
     digest: str = "sha256"
     symlinks: Symlinks = Symlinks.REFUSE
     brake: Brake = Brake()

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from coldchain.config.values import Job
 from coldchain.errors import ConfigurationError
-from coldchain.model import OWN_FOLDER, Dataset
+from coldchain.instruments.base import Habits, Judge, Look, Unjudged
+from coldchain.model import OWN_FOLDER, REST, Dataset, Part
 from coldchain.stores.base import Store
-
-REST = "."
-"""The dataset of all files that lie outside of the others."""
 
 
 class Files:
     """Each top-level folder is a dataset, or the whole source, or every folder that fits a pattern.
 
     ``folders`` is the same as the pattern ``*``; ``*/*`` are the folders two levels down, and so on: one pattern for
-    each level.  What lies outside of them is the dataset ".".
+    each level.
     """
 
     name = "files"
     title = "any files in folders"
+    habits = Habits(datasets=("folders", "whole"))
 
-    def find(self, source: Store, pattern: str) -> Iterator[Dataset]:
-        """See ``Instrument.find``."""
+    def recognise(self, paths: Sequence[str]) -> tuple[int, str]:
+        return 0, ""
+
+    def find(self, source: Store, job: Job) -> Iterator[Dataset]:
+        pattern = job.datasets or "folders"
         if pattern == "whole":
             yield Dataset(REST)
             return
@@ -33,10 +36,14 @@ class Files:
             raise ConfigurationError(
                 f'datasets = "{pattern}": use "folders", "whole", or one pattern for each level, such as "*/2024-*"'
             )
-        roots = tuple(_roots(source, "", levels))
-        yield Dataset(REST, "", roots)
-        for root in roots:
-            yield Dataset(root, root)
+        for root in _roots(source, "", levels):
+            yield Dataset(root, (Part(root),))
+
+    def judge(self, dataset: Dataset, look: Look) -> Judge:
+        return Unjudged()
+
+    def marker(self, dataset: Dataset, path: str) -> str | None:
+        return None
 
 
 def _roots(source: Store, folder: str, levels: list[str]) -> Iterator[str]:

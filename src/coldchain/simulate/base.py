@@ -22,7 +22,13 @@ from coldchain.errors import UsageError
 from coldchain.simulate.faults import FAULTS, strike
 from coldchain.simulate.steps import Step
 
-SIMULATORS = {"merscope": "coldchain.simulate.merscope.acquire:SIMULATOR"}
+SIMULATORS = {
+    "cellpainting": "coldchain.simulate.cellpainting.acquire:SIMULATOR",
+    "cytof": "coldchain.simulate.cytof:SIMULATOR",
+    "ifcb": "coldchain.simulate.ifcb:SIMULATOR",
+    "merscope": "coldchain.simulate.merscope.acquire:SIMULATOR",
+    "rig": "coldchain.simulate.rig:SIMULATOR",
+}
 """Where each kind lies; it is imported only when it is opened."""
 
 

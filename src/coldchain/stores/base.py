@@ -54,6 +54,12 @@ class Reader(Protocol):
         A file of up to ``CHUNK_BYTES`` comes in one piece; an empty one in none.
         """
 
+    def piece(self, offset: int, length: int) -> bytes:
+        """Read ``length`` bytes from ``offset`` on, fewer only where the file ends; ``chunks`` does not notice.
+
+        Only of a reader that was not opened past the cache.
+        """
+
     def look_again(self) -> Entry:
         """Say how the opened file looks now."""
 

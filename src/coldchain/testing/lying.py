@@ -106,6 +106,11 @@ class _RottenReader(WrappedReader):
         for number, chunk in enumerate(super().chunks()):
             yield _flipped(chunk) if number == 0 else chunk
 
+    def piece(self, offset: int, length: int) -> bytes:
+        """Flip the same bit."""
+        piece = super().piece(offset, length)
+        return _flipped(piece) if offset == 0 and piece else piece
+
 
 class _LyingStaging(WrappedStaging):
     def __init__(self, inner: Staging, store: LyingStore) -> None:

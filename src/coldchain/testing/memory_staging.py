@@ -40,9 +40,13 @@ class MemoryReader:
             offset += len(chunk)
 
     def _chunk(self, offset: int) -> bytes:
+        return self.piece(offset, CHUNK_BYTES)
+
+    def piece(self, offset: int, length: int) -> bytes:
+        """Cut a piece out of the content."""
         with self._volume.lock:
             self._volume.require(self._key)
-            return bytes(self._held.content[offset : offset + CHUNK_BYTES])
+            return bytes(self._held.content[offset : offset + length])
 
     def look_again(self) -> Entry:
         """Say how the file looks now, also when another one has its name by now."""

@@ -80,6 +80,10 @@ class WrappedReader:
             self.how = self._inner.how  # a place may find out only while reading that there is no way past its cache
             yield piece
 
+    def piece(self, offset: int, length: int) -> bytes:
+        """Pass it on."""
+        return self._around(Call("reader.chunk", self._key), lambda: self._inner.piece(offset, length))
+
     def look_again(self) -> Entry:
         """Pass it on."""
         return self._around(Call("reader.look_again", self._key), self._inner.look_again)

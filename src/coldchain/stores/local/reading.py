@@ -114,6 +114,16 @@ class LocalReader:
         while chunk := os.read(self._fd, CHUNK_BYTES):
             yield chunk
 
+    def piece(self, offset: int, length: int) -> bytes:
+        """By position, through the page cache; a system without ``pread`` seeks there and back."""
+        if self.how == "direct":
+            raise ValueError("past the cache only whole, aligned blocks can be read")
+        try:
+            pieces = list(_pieces(self._fd, offset, length))
+        except OSError as error:
+            raise from_os_error(error, url=self._url, key=self._key) from error
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def look_again(self) -> Entry:
         """The open file, not the name."""
         return entry_of(self._key, os.fstat(self._fd))
@@ -134,6 +144,29 @@ class LocalReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+
+def _pieces(fd: int, offset: int, length: int) -> Iterator[bytes]:
+    while length > 0 and (piece := _read_at(fd, offset, length)):
+        yield piece
+        offset += len(piece)
+        length -= len(piece)
+
+
+if hasattr(os, "pread"):
+
+    def _read_at(fd: int, offset: int, length: int) -> bytes:
+        return os.pread(fd, length, offset)
+
+else:
+
+    def _read_at(fd: int, offset: int, length: int) -> bytes:
+        before = os.lseek(fd, 0, os.SEEK_CUR)
+        os.lseek(fd, offset, os.SEEK_SET)
+        try:
+            return os.read(fd, length)
+        finally:
+            os.lseek(fd, before, os.SEEK_SET)
 
 
 def _one_by_one(file: io.FileIO, view: memoryview, whole: int) -> Iterator[memoryview]:

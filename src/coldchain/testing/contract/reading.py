@@ -43,6 +43,17 @@ class ReadingContract(Subject):
         if size_bytes <= CHUNK_BYTES:
             assert len(pieces) == min(size_bytes, 1)
 
+    def test_a_piece_is_what_stands_there(self, store: Store) -> None:
+        """Wherever it begins, shorter only at the end; the chunks neither notice it nor disturb it."""
+        content = some_bytes(2 * CHUNK_BYTES + 5)
+        carry(store, {"file.bin": content})
+        with store.read("file.bin") as reader:
+            chunks = iter(reader.chunks())
+            first = bytes(next(chunks))
+            for offset, length in [(0, 4), (7, CHUNK_BYTES + 9), (len(content) - 3, 10), (len(content), 1), (5, 0)]:
+                assert reader.piece(offset, length) == content[offset : offset + length]
+            assert first + b"".join(map(bytes, chunks)) == content
+
     def test_a_reader_shows_the_entry_that_stat_shows(self, store: Store) -> None:
         """The entry is that of the opened file, and stays while nothing changes."""
         carry(store, {"file.bin": some_bytes(10)})
