@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from coldchain.config.schema import DIGESTS
-from coldchain.config.values import Brake, Destination, Job, OnChange, Symlinks
+from coldchain.config.values import Brake, Destination, Incomplete, Job, OnChange, Symlinks
 from coldchain.model import Place, ProofKind
-from tests.config.writing import DESTINATION, HOME, JOB, SMALL, TOP, read, write
+from tests.config.writing import DESTINATION, HOME, JOB, SMALL, TOP, complaint, read, write
 
 
 def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
@@ -31,6 +31,13 @@ def test_everything_that_is_said_arrives(tmp_path: Path) -> None:
         destinations = ["b", "a"]
         instrument = "files"
         datasets = "*/2024-*"
+        parts = ["raw_data", "output"]
+        plates = ["BR00121482", " AP_0042 "]
+        flag = "transfer_me.flag"
+        growing = ["Monitor*.txt", "logs/"]
+        incomplete = "wait"
+        max_open = "3 days"
+        personal = true
         include = ["*.tif", "!raw/"]
         exclude = ["*.tmp"]
         settle = "1 h"
@@ -60,6 +67,13 @@ def test_everything_that_is_said_arrives(tmp_path: Path) -> None:
             Destination(Place("a", "/mnt/a"), "x/{job}/{dataset}/{path}", marker=False, required=False),
         ),
         datasets="*/2024-*",
+        parts=("raw_data", "output"),
+        plates=("BR00121482", "AP_0042"),
+        flag="transfer_me.flag",
+        growing=("Monitor*.txt", "logs/"),
+        incomplete=Incomplete.WAIT,
+        max_open=timedelta(days=3),
+        personal=True,
         include=("*.tif", "!raw/"),
         exclude=("*.tmp",),
         settle=timedelta(hours=1),
@@ -75,12 +89,76 @@ def test_everything_that_is_said_arrives(tmp_path: Path) -> None:
     ("key", "word", "attribute"),
     [("verify", kind.word, kind) for kind in ProofKind]
     + [("on_change", way.value, way) for way in OnChange]
+    + [("incomplete", way.value, way) for way in Incomplete]
     + [("symlinks", way.value, way) for way in Symlinks]
     + [("digest", name, name) for name in DIGESTS],
 )
 def test_every_word_of_a_choice_is_understood(tmp_path: Path, key: str, word: str, attribute: object) -> None:
     job = read(tmp_path, f"{TOP}{JOB}{key} = '{word}'\n{DESTINATION}").jobs["m"]
     assert getattr(job, key) is attribute or getattr(job, key) == attribute
+
+
+@pytest.mark.parametrize("written", ["folders", "whole", "sessions", "bins", "day-folders", "*", "*/2024-*", "run?"])
+def test_what_a_dataset_is_can_be_any_word_or_a_pattern(tmp_path: Path, written: str) -> None:
+    assert read(tmp_path, f"{TOP}{JOB}datasets = '{written}'\n{DESTINATION}").jobs["m"].datasets == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{path}",
+        "{dataset}/{part}/{path}",
+        "a-{date}_{plate}/{path}",
+        "{measurement_id}/x/{path}",
+        ".x/{path}",
+        "x/.coldchain/{path}",
+        "{job}/.coldchain/{path}",
+    ],
+)
+def test_a_layout_may_name_what_an_instrument_knows(tmp_path: Path, written: str) -> None:
+    config = read(tmp_path, f"{TOP}{JOB}{DESTINATION}layout = '{written}'\n")
+    assert config.jobs["m"].destinations[0].layout == written
+
+
+@pytest.mark.parametrize(
+    ("written", "plates"),
+    [
+        ("plate_id,plate_id_full\na,a__2017\nb,\n", ("a__2017", "b")),
+        ("plate_id\na\nb\na\n", ("a", "b")),
+        ("plate_id_full\na__2017-Measurement 1\n", ("a__2017-Measurement 1",)),
+        ("\ufeffplate_id_full , plate_id\r\n a__2017 , a\r\n\r\n , b \r\n,\r\n", ("a__2017", "b")),
+        ("\nbatch,plate_id,n\n1,a,3\n2, b", ("a", "b")),
+        ("plate_id;plate_id_full\na;a,1\n", ("a,1",)),
+        ('plate_id\n"a, b"\n"c ""d"""\n', ("a, b", 'c "d"')),
+    ],
+)
+def test_plates_are_read_from_a_file_beside_the_configuration(
+    tmp_path: Path, written: str, plates: tuple[str, ...]
+) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "plates.csv").write_bytes(written.encode())
+    assert read(tmp_path, f"{TOP}{JOB}plates = 'lists/plates.csv'\n{DESTINATION}").jobs["m"].plates == plates
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"", "is a file without plates"),
+        (b"plate_id\n\n", "is a file without plates"),
+        (b"BR00121482\n", "must name its columns in line 1: plate_id, plate_id_full, or both"),
+        (b"\nplate,well\na,b\n", "must name its columns in line 2"),
+        (b"plate_id,n\na,1\n,2\n", "names no plate in line 3"),
+        (b"plate_id\na\n\xe4\n", "is not UTF-8 text in line 3; save the file as UTF-8"),
+        (b'plate_id\na\n"b"c\n', "is no csv in line 3"),
+        (b"plate_id\n" + b"a" * 200_000, "is no csv in line 2"),
+        (b"plate_id\n" + b"a\n" * (9 << 20), "is too large for a list of plates"),
+    ],
+)
+def test_a_wrong_list_of_plates_is_named_with_its_line(tmp_path: Path, written: bytes, said: str) -> None:
+    (tmp_path / "my plates.csv").write_bytes(written)
+    text = f"{TOP}{JOB}plates = '${{LISTS}}my plates.csv'\n{DESTINATION}"
+    whole = complaint(tmp_path, text, HOME | {"LISTS": "./"})
+    assert whole.startswith(f'coldchain.toml: [jobs.m] plates: "${{LISTS}}my plates.csv" {said}')
 
 
 @pytest.mark.parametrize(

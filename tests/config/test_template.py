@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coldchain.config.schema import NOT_YET, BrakeTable, DestinationTable, Document, JobTable
-from coldchain.config.template import render_template
+from coldchain.config.template import INSTRUMENTS, render_template
 from coldchain.config.values import Config, Destination, Job
 from coldchain.errors import ConfigurationError
+from coldchain.instruments.base import open_instrument
 from coldchain.model import Place
+from coldchain.steps.layout import check_layout
 from tests.config.writing import read
 from tests.conftest import REPOSITORY
 
 DEFAULT_LINE = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
+EXAMPLE_LINE = re.compile(r"^# For example: (?=[a-z_]+ = )", re.MULTILINE)
 KEYS = [(table, key) for table in (Document, JobTable, DestinationTable, BrakeTable) for key in table.model_fields]
 
 
@@ -26,28 +30,55 @@ def _config(folder: Path, text: str) -> Config:
     return dataclasses.replace(read(folder, text), jobs=dict(read(folder, text).jobs))
 
 
-def test_the_template_is_read_back_with_all_defaults(tmp_path: Path) -> None:
-    config = _config(tmp_path, render_template("files", source="/data", destination="/mnt/nas"))
+@pytest.mark.parametrize("instrument", [*INSTRUMENTS, "of_another.package"])
+def test_the_template_is_read_back_with_all_defaults(tmp_path: Path, instrument: str) -> None:
+    config = _config(tmp_path, render_template(instrument, source="/data", destination="/mnt/nas"))
     storage = Destination(Place("storage", "/mnt/nas"))
     assert config == Config(
         path=tmp_path / "coldchain.toml",
         state=tmp_path / "coldchain-state",
         ledger_url=f"sqlite:///{tmp_path}/coldchain-state/ledger.sqlite",
-        jobs={"files": Job("files", Place("files", "/data"), (storage,))},
+        jobs={instrument: Job(instrument, Place(instrument, "/data"), (storage,), instrument)},
     )
 
 
-def test_the_defaults_in_the_comments_are_the_defaults(tmp_path: Path) -> None:
-    text = render_template("files", source="/data", destination="/mnt/nas")
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+def test_the_defaults_in_the_comments_are_the_defaults(tmp_path: Path, instrument: str) -> None:
+    text = render_template(instrument, source="/data", destination="/mnt/nas")
     uncommented, count = DEFAULT_LINE.subn("", text)
     assert count > 10
-    assert _config(tmp_path, uncommented) == _config(tmp_path, text)
+    job = _config(tmp_path, uncommented).jobs[instrument]
+    as_the_instrument_says = dataclasses.replace(job, settle=None, on_change=None, datasets="")
+    assert as_the_instrument_says == _config(tmp_path, text).jobs[instrument]
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+def test_the_defaults_of_an_instrument_are_its_habits(tmp_path: Path, instrument: str) -> None:
+    habits = open_instrument(instrument).habits
+    text = DEFAULT_LINE.sub("", render_template(instrument, source="/data", destination="/mnt/nas"))
+    job = _config(tmp_path, text).jobs[instrument]
+    assert (job.settle, job.on_change) == (habits.settle, habits.on_change)
+    assert job.datasets in ("", *habits.datasets[:1])
+
+
+@pytest.mark.parametrize("instrument", [*INSTRUMENTS, "of_another.package"])
+def test_the_examples_in_the_comments_can_be_taken_as_they_are(tmp_path: Path, instrument: str) -> None:
+    (tmp_path / "plates.csv").write_text("plate_id\nBR00121482\n")
+    text = render_template(instrument, source="/data", destination="/mnt/nas")
+    uncommented, count = EXAMPLE_LINE.subn("", re.sub("# layout = .*\n", "", text))
+    assert count >= 2
+    job = _config(tmp_path, uncommented).jobs[instrument]
+    assert job.max_open == timedelta(days=3)
+    if instrument in INSTRUMENTS:
+        check_layout(job.destinations[0].layout, open_instrument(instrument), "storage")
+        assert set(job.parts) <= set(open_instrument(instrument).habits.parts)
 
 
 @pytest.mark.parametrize(("table", "key"), KEYS)
-def test_every_key_is_in_the_template(table: type, key: str) -> None:
-    text = render_template("files", source="a", destination="b")
-    assert re.search(rf"^(# )?{key} = |^\[{key}\.|[{{,] {key} = ", text, re.MULTILINE)
+def test_every_key_is_in_a_template(table: type, key: str) -> None:
+    texts = [render_template(instrument, source="a", destination="b") for instrument in (*INSTRUMENTS, "other")]
+    pattern = re.compile(rf"^(# (For example: )?)?{key} = |^\[{key}\.|[{{,] {key} = ", re.MULTILINE)
+    assert any(pattern.search(text) for text in texts)
 
 
 @pytest.mark.parametrize(("table", "key"), KEYS)
@@ -84,6 +115,6 @@ def test_a_path_that_toml_cannot_hold_is_refused() -> None:
         render_template("files", source="/data/\udcff", destination="b")
 
 
-def test_an_unknown_instrument_gets_no_template() -> None:
-    with pytest.raises(ConfigurationError, match="'fils'; did you mean 'files'"):
-        render_template("fils", source="a", destination="b")
+def test_what_cannot_be_the_name_of_a_job_gets_no_template() -> None:
+    with pytest.raises(ConfigurationError, match="'a b' cannot be the name of a job: letters"):
+        render_template("a b", source="a", destination="b")

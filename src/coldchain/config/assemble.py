@@ -10,6 +10,7 @@ from typing import Any
 
 from coldchain.config.overlaps import Relation, relation
 from coldchain.config.places import Origin, ledger_file, ledger_url, local_path, place_url
+from coldchain.config.plates import read_plates
 from coldchain.config.problems import Location, Problem, suggestion
 from coldchain.config.schema import NAME_RULE, VERSION, DestinationTable, Document, JobTable, check, is_name
 from coldchain.config.values import Brake, Config, Destination, Job
@@ -121,19 +122,31 @@ def _jobs(
         table = check(JobTable, value, where, found)
         source = _place(value, "source", where, origin, found)
         found += _wrong_names(value, (*where, "destinations"), document.get("destinations"))
-        if table is None or source is None:
+        plates = _plates(table, where, origin, found) if table is not None else None
+        if table is None or source is None or plates is None:
             continue
         sent_to = tuple(destinations[wanted] for wanted in table.destinations if wanted in destinations)
         if len(sent_to) == len(table.destinations):
-            made[name] = _job(table, Job(name, source, sent_to))
+            made[name] = _job(table, Job(name, source, sent_to, plates=plates))
     return made
 
 
+def _plates(table: JobTable, where: Location, origin: Origin, found: list[Problem]) -> tuple[str, ...] | None:
+    """The plates that a job is limited to; None when they stand in a file that cannot be used."""
+    if not isinstance(table.plates, str):
+        return table.plates or ()
+    try:
+        return read_plates(local_path(table.plates, origin))
+    except ValueError as error:
+        found.append(Problem((*where, "plates"), str(error), quotes=True))
+        return None
+
+
 def _job(table: JobTable, standard: Job) -> Job:
-    given = table.given("source", "destinations")
-    for key in ("include", "exclude"):
-        if key in given:
-            given[key] = tuple(given[key])
+    given = table.given("source", "destinations", "plates")
+    for key, value in given.items():
+        if isinstance(value, list):
+            given[key] = tuple(value)
     if table.brake is not None:
         given["brake"] = Brake(table.brake.share, table.brake.least)
     return replace(standard, **given)

@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from coldchain.config.problems import Location, Problem, suggestion, translate
 from coldchain.config.units import DURATION_HINT, SHARE_HINT, parse_duration, parse_share
-from coldchain.config.values import Brake, OnChange, Symlinks
+from coldchain.config.values import Brake, Incomplete, OnChange, Symlinks
 from coldchain.errors import ConfigurationError
 from coldchain.model import OWN_FOLDER, ProofKind
 
@@ -27,7 +27,9 @@ NO_BRAKE = Brake(share=1.0)
 NAME_LIMIT = 64
 NAME_RULE = f"letters, digits, '.', '_' and '-', begins with a letter or digit, {NAME_LIMIT} characters at most"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WORD = re.compile(r"[a-z][a-z-]*")
 _LAYOUT_FIELD = re.compile(r"\{([^{}]*)\}")
+_LAYOUT_FIELD_NAME = re.compile(r"[a-z][a-z_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -107,13 +109,28 @@ def _selecting(patterns: list[str]) -> list[str]:
 
 
 def _datasets(text: str) -> str:
-    words = ("folders", "whole")
-    if text in words:
-        return text
+    if _WORD.fullmatch(text):
+        return text  # whether the instrument knows it, the instrument says
     if not any(sign in text for sign in "*?["):
-        raise ValueError(f"is none of folders, whole, or a pattern such as */*; {suggestion(text, words)}")
+        raise ValueError(
+            "is neither a word of the instrument, such as folders or whole, nor a pattern of folders, such as */*"
+        )
     if "\\" in text or any(part in ("", ".", "..", "**") for part in text.split("/")):
         raise ValueError('must be a pattern for each level of folders below the source, divided by "/", such as */*')
+    return text
+
+
+def _plates(value: object) -> object:
+    if isinstance(value, str):
+        return _filled(value)
+    if not (isinstance(value, list) and value and all(isinstance(plate, str) for plate in value)):
+        raise ValueError('must name a csv file, such as "plates.csv", or be a list of plates, such as ["one", "two"]')
+    return tuple(_filled(plate.strip()) for plate in value)
+
+
+def _file_name(text: str) -> str:
+    if "/" in text or "\\" in text or text in (".", ".."):
+        raise ValueError("must be the name of a file, without the folders that it lies in")
     return text
 
 
@@ -124,15 +141,29 @@ def _layout(text: str) -> str:
     if any(part in ("", ".", "..") for part in above) or "\\" in text or _CONTROL.search(text):
         raise ValueError('must be a path below the destination: no "/" in front, none twice, no "..", no backslash')
     fields = [field for part in above for field in _LAYOUT_FIELD.findall(part)]
-    if any(field not in ("job", "dataset") for field in fields):
-        raise ValueError("names an unknown field; known are {job}, {dataset} and, at the end, {path}")
+    if any(not _LAYOUT_FIELD_NAME.fullmatch(field) for field in fields):
+        raise ValueError("names an unknown field; fields are written in small letters, such as {job} or {dataset}")
+    if "path" in fields:
+        raise ValueError("must have {path} once, at the end")
     if set(_LAYOUT_FIELD.sub("", text)) & {"{", "}"}:
         raise ValueError("has a brace without its partner")
     if fields.count("dataset") != above.count("{dataset}") or fields.count("dataset") > 1:
         raise ValueError("must have {dataset} once, alone between slashes")  # it vanishes for files outside of datasets
-    if [part.lower() for part in above if part != "{dataset}"][:1] == [OWN_FOLDER]:
+    if _begins_with_own_folder(above):
         raise ValueError(f"must not begin with {OWN_FOLDER}, which is where coldchain keeps its own things")
     return text
+
+
+def _begins_with_own_folder(levels: list[str]) -> bool:
+    """Whether it could: a level that names what a dataset does not have vanishes, and the next one begins."""
+    for level in levels:
+        fields = _LAYOUT_FIELD.findall(level)
+        pattern = ".*".join(map(re.escape, _LAYOUT_FIELD.split(level)[::2]))
+        if level.startswith(".") and re.fullmatch(pattern, OWN_FOLDER, re.IGNORECASE):
+            return True
+        if set(fields) <= {"job"}:
+            return False
+    return False
 
 
 def _brake(value: object) -> object:
@@ -146,6 +177,7 @@ def _brake(value: object) -> object:
 Text = Annotated[str, AfterValidator(_filled)]
 Name = Annotated[str, AfterValidator(_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Duration = Annotated[timedelta | None, BeforeValidator(_duration)]
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -175,9 +207,17 @@ class JobTable(Table):
     destinations: Annotated[list[str], Field(min_length=1)]
     instrument: Name | None = None
     datasets: Annotated[str, AfterValidator(_datasets)] | None = None
+    parts: Annotated[list[Text], Field(min_length=1)] | None = None
+    plates: Annotated[str | tuple[str, ...] | None, PlainValidator(_plates)] = None
+    """A path of a csv file, or the plates themselves."""
+    flag: Annotated[Text, AfterValidator(_file_name)] | None = None
+    growing: Annotated[list[Pattern], Field(min_length=1)] | None = None
+    incomplete: Annotated[Incomplete | None, BeforeValidator(_choice({way.value: way for way in Incomplete}))] = None
+    max_open: Duration = None
+    personal: bool | None = None
     include: Annotated[list[Pattern], Field(min_length=1), AfterValidator(_selecting)] | None = None
     exclude: list[Pattern] | None = None
-    settle: Annotated[timedelta | None, BeforeValidator(_duration)] = None
+    settle: Duration = None
     verify: Annotated[ProofKind | None, BeforeValidator(_choice({kind.word: kind for kind in ProofKind}))] = None
     on_change: Annotated[OnChange | None, BeforeValidator(_choice({way.value: way for way in OnChange}))] = None
     digest: Annotated[str | None, BeforeValidator(_choice({name: name for name in DIGESTS}))] = None

@@ -4,11 +4,92 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
-from coldchain.config.problems import suggestion
+from coldchain.config.schema import NAME_RULE, is_name
 from coldchain.errors import ConfigurationError
 
-INSTRUMENTS = ("files",)
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """What is different for one instrument: its defaults, as the configuration layer may not ask it, and examples."""
+
+    title: str = "Where the instrument writes to."
+    datasets: str = """\
+# What one dataset is, in the words of the instrument; its documentation says which there are.
+# For example: datasets = "*/*\""""
+    settle: str = 'For example: settle = "10 min"'
+    on_change: str = 'For example: on_change = "keep-both"'
+    layout: str = "{dataset}/{path}"
+    choices: str = ""
+    """Keys that mean something to this one, each with its comment."""
+
+
+_PARTS = """\
+# Only these parts of each dataset; all of them when nothing is said.
+# For example: parts = ["raw_data"]
+"""
+_PLATES = """\
+# Only these plates: a csv file with a column plate_id or plate_id_full, or a list; all of them when nothing is said.
+# For example: plates = "plates.csv"
+"""
+_FLAG = """\
+# The name of the file by which the rig says that a session is over.
+# For example: flag = "transfer_me.flag"
+"""
+_GROWING = """\
+# Files that are never closed and only ever appended to: each is carried as long as it is.
+# For example: growing = ["Monitor*.txt"]
+"""
+_PLAIN = _Lines(choices=_PARTS + _PLATES + _FLAG + _GROWING)
+_BY_INSTRUMENT = {
+    "files": _Lines(
+        datasets="""\
+# What one dataset is: "folders" (each folder at the top of the source), "whole" (everything is one),
+# or a pattern of folders, such as "*/*" (each folder in a folder).
+# datasets = "folders\"""",
+        settle='settle = "10 min"',
+        on_change='on_change = "replace"',
+    ),
+    "ifcb": _Lines(
+        title="The data folder of the IFCB, or a copy of it in folders of years and days.",
+        settle='settle = "2 min"',
+        on_change='on_change = "keep-both"',
+        layout="{job}/{path}",
+    ),
+    "merscope": _Lines(
+        title="The drive of the analysis PC, which holds merfish_raw_data, merfish_analysis and merfish_output.",
+        settle='settle = "10 min"',
+        on_change='on_change = "replace"',
+        layout="{dataset}/{part}/{path}",
+        choices=_PARTS,
+    ),
+    "cellpainting": _Lines(
+        title="The folder that holds the plates.",
+        settle='settle = "10 min"',
+        on_change='on_change = "keep-both"',
+        choices=_PLATES,
+    ),
+    "cytof": _Lines(
+        title="The folder into which the acquisition program writes .imd and .fcs files.",
+        settle='settle = "15 min"',
+        on_change='on_change = "keep-both"',
+        layout="{job}/{path}",
+    ),
+    "rig": _Lines(
+        title="The folder of the rig: that of the subjects (Subjects), or one with a folder for each session.",
+        datasets="""\
+# What one dataset is: "sessions" (SUBJECT/DATE/NUMBER wherever it is found, else each folder at the top),
+# or a pattern of folders, such as "*/*" (each folder in a folder).
+# datasets = "sessions\"""",
+        settle='settle = "10 min"',
+        on_change='on_change = "replace"',
+        layout="{job}/{dataset}/{path}",
+        choices=_FLAG + _GROWING,
+    ),
+}
+INSTRUMENTS = tuple(_BY_INSTRUMENT)
+"""Those whose defaults stand in the template; any other gets a plain one."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NEEDS_ESCAPES = re.compile(r"['\x00-\x1f\x7f]")
@@ -16,6 +97,7 @@ _NEEDS_ESCAPES = re.compile(r"['\x00-\x1f\x7f]")
 _TEMPLATE = """\
 # What coldchain carries, and where to.  Every key is explained in docs/configuration.md.
 # A line that begins with "#" shows the default of a key: take the "#" away to change it.
+# After "For example:" stands a key that has no value when nothing is said.
 # ${NAME} in a text is filled from the environment, or from a file .env beside this one.
 version = 1
 
@@ -24,25 +106,31 @@ version = 1
 # The record of what was proved: a file, or postgresql://…
 # ledger = "coldchain-state/ledger.sqlite"
 
-[jobs.@INSTRUMENT@]
-# Where the instrument writes to.  Windows paths stand in single quotes: 'Z:\\runs'
+[jobs.@TABLE@]
+# @TITLE@
+# Windows paths stand in single quotes: 'Z:\\runs'
 source = @SOURCE@
 # The names of [destinations.…] below.
 destinations = ["storage"]
 instrument = "@INSTRUMENT@"
-# What one dataset is: "folders" (each folder at the top of the source), "whole" (everything is one),
-# or a pattern of folders, such as "*/*" (each folder in a folder).
-datasets = "folders"
+@DATASETS@
+@CHOICES@# What happens to a dataset that its instrument does not call complete: "send" (what is whole is carried, the
+# rest is held), "wait" (nothing is carried before it is complete) or "flag" (everything is carried, and reported).
+# incomplete = "send"
+# Warn of a dataset that is not complete after so long.
+# For example: max_open = "3 days"
+# Whether the catalogue may hold what concerns people: operators, users, free comments.
+# personal = false
 
 # Which files belong, and which do not, as in .gitignore.
 # include = ["*"]
 # exclude = []
 # How long a file must have been left alone before it is carried.
-# settle = "10 min"
+# @SETTLE@
 # How a copy is proved: "size", "checksum", or "readback" (the stored bytes are read again; the safest).
 # verify = "readback"
 # What happens when a stored file changed at the source: "replace", "keep-both" or "refuse".
-# on_change = "replace"
+# @CHANGE@
 # "sha256", "blake3" or "md5".
 # digest = "sha256"
 # Symbolic links are never followed: "refuse" reports each of them, "ignore" leaves them out.
@@ -53,8 +141,9 @@ datasets = "folders"
 [destinations.storage]
 # A folder, or a share that is mounted.
 url = @DESTINATION@
-# The name of a file at the destination; {job} and {dataset} may stand before {path}.
+# The name of a file at the destination; {job}, {dataset} and what the instrument knows may stand before {path}.
 # layout = "{path}"
+# For example: layout = "@LAYOUT@"
 # Keep .coldchain/destination.json there, so that another disk under the same path is noticed.
 # marker = true
 # false: trouble with this destination never holds the others up.
@@ -65,14 +154,27 @@ url = @DESTINATION@
 def render_template(instrument: str, *, source: str, destination: str) -> str:
     """Write a whole ``coldchain.toml`` for one source and one destination, both taken literally.
 
+    An instrument that is not known here (of another package) gets a plain one; whether there is such an instrument,
+    the caller finds out.
+
     Raises:
-        ConfigurationError: there is no template for the instrument, or a path cannot be written in TOML.
+        ConfigurationError: the instrument cannot be the name of a job, or a path cannot be written in TOML.
     """
-    if instrument not in INSTRUMENTS:
-        raise ConfigurationError(
-            f"there is no configuration for the instrument {instrument!r}; {suggestion(instrument, INSTRUMENTS)}"
-        )
-    meanings = {"INSTRUMENT": instrument, "SOURCE": _literal(source), "DESTINATION": _literal(destination)}
+    if not is_name(instrument):
+        raise ConfigurationError(f"{instrument!r} cannot be the name of a job: {NAME_RULE}")
+    lines = _BY_INSTRUMENT.get(instrument, _PLAIN)
+    meanings = {
+        "INSTRUMENT": instrument,
+        "TABLE": f'"{instrument}"' if "." in instrument else instrument,
+        "TITLE": lines.title,
+        "SOURCE": _literal(source),
+        "DATASETS": lines.datasets,
+        "CHOICES": lines.choices,
+        "SETTLE": lines.settle,
+        "CHANGE": lines.on_change,
+        "DESTINATION": _literal(destination),
+        "LAYOUT": lines.layout,
+    }
     return re.sub("@([A-Z]+)@", lambda found: meanings[found[1]], _TEMPLATE)
 
 
