@@ -89,6 +89,8 @@ class Place:
 
     name: str
     url: str
+    options: tuple[tuple[str, str], ...] = ()
+    """What differs from the usual of its kind (``endpoint``, ``storage_class``); never a secret."""
 
 
 class Part(NamedTuple):
@@ -242,6 +244,8 @@ class Send(NamedTuple):
     targets: tuple[Target, ...]
     kept: tuple[str, ...] = ()
     """Destinations where this file is verified already."""
+    growing: bool = False
+    """It is never closed and only appended to: read as long as ``entry`` says, whatever comes after that."""
 
 
 class Keep(NamedTuple):

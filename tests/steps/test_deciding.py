@@ -103,7 +103,7 @@ targets = st.builds(
     Target, st.sampled_from("ab"), text, st.sampled_from(Manner), text, st.none() | digests, text, st.booleans()
 )
 names = st.lists(st.sampled_from("ab"), unique=True).map(tuple)
-sends = st.builds(Send, entries, st.lists(targets, min_size=1, max_size=2).map(tuple), names)
+sends = st.builds(Send, entries, st.lists(targets, min_size=1, max_size=2).map(tuple), names, st.booleans())
 actions = st.one_of(
     sends,
     st.builds(Keep, entries, names),
@@ -122,12 +122,13 @@ def test_a_send_survives_the_spool(send: Send) -> None:
 @given(st.lists(st.lists(actions, max_size=6), max_size=4), st.integers(0, 3))
 def test_a_draft_gives_back_every_action_but_keeps_and_counts_all(plans: list[list[Action]], in_memory: int) -> None:
     draft = Draft(("a", "b"))
-    draft._actions._limit = in_memory
+    for spool in draft._waves:
+        spool._limit = in_memory
     for position, plan in enumerate(plans):
         draft.begin(Dataset(str(position)))
         for action in plan:
             draft.add(action)
-    found = [(planned.dataset.name, list(some)) for planned, some in draft.by_dataset()]
+    found = [(planned.dataset.name, [action for wave in waves for action in wave]) for planned, waves in draft.by_dataset()]
     wanted = [
         (str(position), [action for action in plan if not isinstance(action, Keep)])
         for position, plan in enumerate(plans)

@@ -48,7 +48,7 @@ def init(
     if not file.exists() and not config_elsewhere(config):
         if len(names or ()) > 1:
             raise UsageError(f"there is no {file} yet, so name one instrument, not {', '.join(names)}")
-        return _write(file, (names or ["files"])[0], source, destination)
+        return _write(file, names[0] if names else _suggested(source), source, destination)
     if source or destination:
         raise UsageError(f"{file} is there already and stays as it is; write --source and --destination into it")
     return _mark(session.load(config, settings), names)
@@ -66,6 +66,28 @@ def config_elsewhere(config: Path | None) -> bool:
     except ConfigurationError:
         return False
     return True
+
+
+def _suggested(source: str) -> str:
+    """The instrument that the folder looks like; anything, when none is recognised or no folder is named."""
+    from coldchain.model import Place
+    from coldchain.operate.examine import fits
+    from coldchain.stores.base import open_store
+
+    if not source or not Path(source).is_dir():
+        return "files"
+    store = open_store(Place("source", str(Path(source).absolute())))
+    try:
+        found, looked_at = fits(store)
+    finally:
+        store.close()
+    if not found:
+        return "files"
+    best = found[0]
+    print(
+        f"{plain(source)} looks like {best.instrument} ({best.recognised:,} of {looked_at:,} names: {plain(best.why)})"
+    )
+    return best.instrument
 
 
 def _write(file: Path, instrument: str, source: str, destination: str) -> int:

@@ -14,6 +14,7 @@ from coldchain.cli.printing import name, show_json, tally
 from coldchain.model import Tally
 
 if TYPE_CHECKING:
+    from coldchain.ledger.acquisitions import Acquisition
     from coldchain.ledger.ledger import Ledger
     from coldchain.ledger.records import TallyRow
 
@@ -37,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 def list_datasets(
     job: str | None = session.JOB,
     config: Path | None = session.CONFIG,
-    long: bool = typer.Option(False, "--long", "-l", help="Also the kind and the age of the weakest proof."),
+    long: bool = typer.Option(False, "--long", "-l", help="Also proofs, what is missing, and what headers say."),
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
@@ -49,14 +50,49 @@ def list_datasets(
             open_ones = _open(ledger, one.name)
             if not rows and not open_ones and not as_json:
                 print(f"{one.name}: nothing is stored yet (coldchain run {one.name})")
+            before = None
             for dataset, destination in sorted(rows.keys() | open_ones.keys()):
                 row, waiting = rows.get((dataset, destination)), open_ones[dataset, destination]
+                judged = ledger.acquisition(one.name, dataset) if dataset != before or as_json else None
                 if as_json:
                     said = {"job": one.name, "dataset": dataset, "destination": destination}
-                    show_json({"format": "coldchain-dataset", "version": 1, **said, **_json(row, waiting)})
+                    known = {**_json(row, waiting), **_judged_json(judged)}
+                    show_json({"format": "coldchain-dataset", "version": 1, **said, **known})
                 else:
+                    if judged:
+                        _show_judged(one.name, dataset, judged, long=long)
                     print(f"{one.name}  {name(dataset):<40} {destination:<12} {_told(row, waiting, long=long)}")
+                before = dataset
     return 0
+
+
+def _show_judged(job: str, dataset: str, judged: Acquisition, *, long: bool) -> None:
+    verdict = judged.verdict
+    if verdict.condition != "unknown" or long:
+        said = f"{verdict.condition:<12} {name(verdict.summary)}".rstrip()
+        print(f"{job}  {name(dataset):<40} {said}")
+    if long:
+        for missing in verdict.missing:
+            print(f"    missing   {name(missing)}")
+        for path, sentence in verdict.remarks:
+            print(f"    flagged   {name(path)}: {name(sentence)}")
+        for field, value in verdict.catalogue.items():
+            print(f"    {name(field)} = {name(str(value))}")
+
+
+def _judged_json(judged: Acquisition | None) -> dict[str, object]:
+    from coldchain.steps.report import condition_json
+
+    if judged is None:
+        return {"instrument": None, "condition": "unknown", "summary": "", "catalogue": {}}
+    return {
+        "instrument": judged.instrument,
+        **condition_json(judged.verdict),
+        "first_seen": judged.first_seen.isoformat(),
+        "completed": judged.completed.isoformat() if judged.completed else None,
+        "catalogue": dict(judged.verdict.catalogue),
+        "units": [dict(unit) for unit in judged.verdict.units],
+    }
 
 
 def _open(ledger: Ledger, job: str) -> Counter[tuple[str, str]]:

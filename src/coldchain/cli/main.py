@@ -13,13 +13,28 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
 from coldchain import __version__
-from coldchain.cli import check, doctor, history, init, listing, plan, rebuild, report, restore, run, simulate, why
+from coldchain.cli import (
+    check,
+    doctor,
+    find,
+    history,
+    init,
+    inspect,
+    listing,
+    plan,
+    rebuild,
+    report,
+    restore,
+    run,
+    simulate,
+    why,
+)
 from coldchain.cli.printing import complain, plain, sentence
 from coldchain.cli.stopping import stop_on_signals
 from coldchain.errors import ColdchainError
 
 _EPILOG = """\b
-Begin with:  coldchain init   then   coldchain doctor   then   coldchain run
+Begin with:  coldchain inspect FOLDER   then   coldchain init, doctor, run
 
 \b
 Exit codes:  0 all verified               1 a bug
@@ -75,7 +90,9 @@ def _options(
     """Options of coldchain itself."""
 
 
-for module in (init, doctor, plan, run, listing, why, check, restore, history, report, rebuild, simulate):
+for module in (
+    inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, rebuild, simulate,
+):  # fmt: skip
     module.add_to(app)
 
 

@@ -98,6 +98,8 @@ def _learnt(opened_job: Opened, ledger: Ledger, around: Surroundings) -> Ledger:
 
 
 def _show_json(job: Job, draft: Draft, *, short: bool) -> None:
+    from coldchain.steps.report import condition_json
+
     for planned, action in () if short else draft.actions():
         said = {"job": job.name, "dataset": planned.dataset.name, **_json(action)}
         show_json({"format": "coldchain-action", "version": 1, **said})
@@ -109,17 +111,30 @@ def _show_json(job: Job, draft: Draft, *, short: bool) -> None:
             "files": draft.selected.files,
             "size_bytes": draft.selected.size_bytes,
             "to_read": {"files": draft.to_read.files, "size_bytes": draft.to_read.size_bytes},
+            "datasets": [
+                {"dataset": planned.dataset.name, **condition_json(planned.judged.verdict)}
+                for planned in draft.datasets
+            ],
+            "absent": draft.absent,
         }
     )
 
 
 def _show(job: Job, draft: Draft, *, short: bool) -> None:
+    from coldchain.verdict import Condition
+
     counts = {name: {"send": 0, "hold": 0, "refuse": 0} for name in draft.destinations}
     for planned, action in draft.actions():
         for destination, what in _counted(action, draft.destinations):
             counts[destination][what] += 1
         for line in () if short else _lines(action):
             print(f"{job.name}  {name(planned.dataset.name)}  {line}")
+    for planned in draft.datasets:
+        verdict = planned.judged.verdict
+        if verdict.condition is not Condition.UNKNOWN:
+            print(f"{job.name}  {name(planned.dataset.name)}  {verdict.condition}: {name(verdict.summary)}")
+    for absent in draft.absent:
+        print(f"{job.name}  {name(absent)}  is not at the source")
     print(f"{job.name}: {tally(draft.selected)} selected; {tally(draft.to_read)} to read")
     for destination, count in counts.items():
         kept = sum(dataset.kept[destination].files for dataset in draft.datasets)

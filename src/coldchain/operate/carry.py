@@ -59,6 +59,8 @@ class Carrier:
         self._volumes = {aim.name: aim.volume for aim in aims}
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
+        self.moved = False
+        """Whether a file of the last ``carry`` was sent as it was after planning."""
 
     def carry(self, sends: Iterable[Send], wait: Callable[[Entry], str], take: Take) -> None:
         """Carry them all, and hand over final outcomes as they come, in this thread.
@@ -159,10 +161,11 @@ class Carrier:
                 reason = "it went away before it could be read"
                 few.add(_troubles(send, send.targets, reason, State.HELD))
                 continue
-            reason = wait(entry) if entry != send.entry else ""
+            reason = wait(entry) if entry != send.entry and not send.growing else ""
             if reason:
                 few.add(_troubles(send, send.targets, f"changed while it was read; {reason}", State.HELD))
             else:
+                self.moved |= entry != send.entry and not send.growing
                 yield send._replace(entry=entry)
 
 

@@ -16,7 +16,9 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.model import Digest, Entry, Oddity
 from coldchain.monitor import Surroundings
 from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
-from coldchain.steps.scan import scan
+from coldchain.steps.layout import check_layout
+from coldchain.steps.scan import Walks, scan
+from coldchain.steps.select import select_datasets
 from coldchain.stores.base import Store, open_store
 
 _PROBE = "coldchain-probe.txt"  # never published: it only ever has a temporary name
@@ -73,8 +75,12 @@ def _source(job: Job, ledger: Ledger) -> Iterator[Advice]:
         hasher_of(job.digest)
         volume = identify_source(job, source, ledger.source(job.name), Consent())
         instrument = open_instrument(job.instrument)
-        datasets = list(islice(instrument.find(source, job.datasets), 10_000))
-        found = list(islice((one for dataset in datasets for one in scan(source, dataset, job)), 1000))
+        for destination in job.destinations:
+            check_layout(destination.layout, instrument, destination.name)
+        datasets, absent = select_datasets(instrument, source, job)
+        walks = Walks(source)
+        parts = (part for dataset in datasets for part in dataset.parts)
+        found = list(islice((one for part in parts for one in scan(walks, part, job, _seen)), 1000))
     except ColdchainError as error:
         yield Advice(False, "source", _without(f"{job.name}: ", error))
         return
@@ -85,8 +91,14 @@ def _source(job: Job, ledger: Ledger) -> Iterator[Advice]:
     number = f"{len(entries):,}{' or more' if len(found) == 1000 else ''}"
     said = f"{job.source.url} ({volume}): {number} files in {len(datasets):,} datasets"
     yield Advice(bool(entries), "source", said if entries else f"{said}: nothing is selected")
+    if absent:
+        yield Advice(False, "source", f"it does not hold {', '.join(absent[:10])}, which the job names")
     if odd:
         yield Advice(None, "source", f"{odd[0].path}: {odd[0].reason} ({len(odd):,} such; exclude them, or look why)")
+
+
+def _seen(_entry: Entry) -> None:
+    """Nobody judges here."""
 
 
 def _without(lead: str, error: ColdchainError) -> str:

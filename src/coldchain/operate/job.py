@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from coldchain.config.values import Job
+from coldchain.config.values import Incomplete, Job
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
 from coldchain.content.pool import threads
 from coldchain.errors import ColdchainError, StoreError
@@ -17,10 +17,13 @@ from coldchain.operate.carry import Carrier, Gathering
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
 from coldchain.steps.draft import DatasetDraft, Draft
+from coldchain.steps.following import Following
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import leave_word, publish_manifests
 from coldchain.steps.report import DatasetReport, Report
+from coldchain.steps.scan import growing
 from coldchain.steps.settle import Settling
+from coldchain.verdict import Condition, Remark
 
 _KEPT_TROUBLES = 100
 _MANIFESTS_TOGETHER = 50
@@ -118,19 +121,21 @@ class _Run:
 
 def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> None:
     job, around = run.opened.job, run.around
+    run.report.absent.extend(draft.absent)
     with threads(around.workers) as executor:
         carrier = Carrier(job, run.opened.source, run.opened.aims, run.opened.writer.owner, executor, around)
-        waiting: dict[str, list[str]] = {}
-        for planned, actions in draft.by_dataset():
+        waiting = _Waiting()
+        for planned, waves in draft.by_dataset():
             dataset = run.report.begin(planned.dataset.name, planned.selected, planned.kept)
             dataset.gone = planned.gone
-            changed = _carry_dataset(run, carrier, dataset, planned, actions)
-            if everything or planned.dataset.name in due:
+            carrier.moved = False
+            changed = _carry_dataset(run, carrier, dataset, planned, waves)
+            if _judge(run, dataset, planned, sure=not carrier.moved) or everything or planned.dataset.name in due:
                 changed |= set(draft.destinations)
             for destination in job.destinations:
                 if destination.name in changed and destination.marker:
-                    waiting.setdefault(destination.name, []).append(planned.dataset.name)
-            if max(map(len, waiting.values()), default=0) >= _MANIFESTS_TOGETHER or _is_large(planned):
+                    waiting.add(destination.name, dataset)
+            if waiting.longest >= _MANIFESTS_TOGETHER or _is_large(planned):
                 _publish(run, waiting)
         _publish(run, waiting)
     run.report.interrupted = around.monitor.stopping
@@ -138,11 +143,15 @@ def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> N
 
 
 def _carry_dataset(
-    run: _Run, carrier: Carrier, dataset: DatasetReport, planned: DatasetDraft, actions: Iterator[Action]
+    run: _Run, carrier: Carrier, dataset: DatasetReport, planned: DatasetDraft, waves: list[Iterator[Action]]
 ) -> set[str]:
-    """Carry one dataset and record it; returns the destinations that hold something new."""
+    """Carry one dataset and record it; returns the destinations that hold something new.
+
+    What says that others are whole travels after them, and only where they all were verified.
+    """
     job, ledger, clock = run.opened.job, run.ledger, run.around.clock
-    settling = Settling(job.settle, clock(), {}, run.opened.source.busy)
+    settling = Settling(run.opened.settle, clock(), {}, run.opened.source.busy, growing(job))
+    following = Following(run.opened.instrument, planned.dataset)
     changed: set[str] = set()
 
     def take(outcomes: Sequence[Outcome]) -> None:
@@ -150,13 +159,39 @@ def _carry_dataset(
         if verified:
             ledger.record(run.number, job.name, dataset.name, verified, clock())
             changed.update(outcome.destination for outcome in verified)
+        following.heed(outcomes)
         _note(run, dataset, outcomes)
 
     decided = Gathering(take)
-    carrier.carry(_sends(actions, run.report.destinations, decided), settling.reason_to_wait, take)
-    decided.hand_over()
+    for number, wave in enumerate(waves):
+        sends = _sends(wave, run.report.destinations, decided)
+        carrier.carry(following.allowed(sends, decided) if number else sends, settling.reason_to_wait, take)
+        decided.hand_over()
     ledger.set_looks(job.name, dataset.name, planned.looks)
     return changed
+
+
+def _judge(run: _Run, dataset: DatasetReport, planned: DatasetDraft, *, sure: bool) -> bool:
+    """Write down what the instrument says of the dataset; returns whether its manifests must be written for that."""
+    judged, job, now = planned.judged, run.opened.job, run.around.clock()
+    verdict = judged.verdict
+    if not judged.stamp:
+        return False
+    if not sure and verdict.condition is Condition.COMPLETE:  # a file was carried as it was after it had been judged
+        verdict = replace(verdict, condition=Condition.ACQUIRING, summary="changed while it was carried")
+    if job.incomplete is Incomplete.FLAG:
+        flagged = (Remark(path, f"carried although not whole: {why}") for path, why in verdict.unwhole.items())
+        verdict = replace(verdict, remarks=(*verdict.remarks, *flagged))
+    dataset.verdict = verdict
+    known = run.ledger.acquisition(job.name, dataset.name)
+    if judged.overdue(known, job.max_open, now) and known is not None:
+        run.report.notes.append(
+            f"{dataset.name}: open since {known.first_seen:%Y-%m-%d %H:%M}: {verdict.summary or 'not complete'}"
+        )
+    instrument = run.opened.instrument.name
+    stamp = judged.stamp if sure else ""
+    run.ledger.judge(run.number, job.name, dataset.name, instrument, stamp, verdict, judged.remembered or {}, now)
+    return known is None or replace(known.verdict, summary="") != replace(verdict, summary="")
 
 
 def _sends(actions: Iterator[Action], destinations: tuple[str, ...], decided: Gathering) -> Iterator[Send]:
@@ -181,13 +216,29 @@ def _note(run: _Run, dataset: DatasetReport, outcomes: Sequence[Outcome]) -> Non
     run.around.monitor.finished(len(outcomes))
 
 
-def _publish(run: _Run, waiting: dict[str, list[str]]) -> None:
+class _Waiting:
+    """Datasets whose manifests are due, by destination; and those that lie there complete and wholly verified."""
+
+    def __init__(self) -> None:
+        self.due: dict[str, list[str]] = {}
+        self.sealed: dict[str, set[str]] = {}
+
+    def add(self, destination: str, dataset: DatasetReport) -> None:
+        self.due.setdefault(destination, []).append(dataset.name)
+        if dataset.is_sealed(destination):
+            self.sealed.setdefault(destination, set()).add(dataset.name)
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, self.due.values()), default=0)
+
+
+def _publish(run: _Run, waiting: _Waiting) -> None:
     """Write the manifests that wait, and forget that they do; each destination is flushed once for all of them."""
-    job, report = run.opened.job, run.report
+    job, report, ledger, writer = run.opened.job, run.report, run.ledger, run.opened.writer
     for aim in run.opened.aims:
-        for dataset, error in publish_manifests(
-            run.ledger, job, aim, waiting.pop(aim.name, []), run.opened.writer, run.around.clock()
-        ):
+        due, sealed = waiting.due.pop(aim.name, []), waiting.sealed.pop(aim.name, set())
+        for dataset, error in publish_manifests(ledger, job, aim, due, writer, run.around.clock(), sealed):
             report.notes.append(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")
             if dataset not in report.manifests_due:
                 report.manifests_due.append(dataset)

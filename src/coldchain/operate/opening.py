@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from coldchain.config.values import Destination, Job
 from coldchain.errors import DestinationAbsent, LedgerStale
+from coldchain.instruments.base import Instrument, open_instrument
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Identity, SourceSeen
 from coldchain.monitor import Surroundings
@@ -19,9 +21,11 @@ from coldchain.steps.identify import (
     identify_source,
     is_admitted,
 )
+from coldchain.steps.layout import check_layout
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import read_agent
 from coldchain.steps.recollect import Recollection
+from coldchain.steps.scan import Walks
 from coldchain.stores.base import Store, open_store
 from coldchain.stores.names import NameRules
 
@@ -46,8 +50,14 @@ class Opened:
     seen: SourceSeen | None
     aims: tuple[Aim, ...]
     writer: Writer
+    instrument: Instrument
     absent: tuple[str, ...] = ()
     """Why optional destinations are left out; ``job`` does not name them."""
+
+    @property
+    def settle(self) -> timedelta:
+        """How long a file must have been left alone."""
+        return self.instrument.habits.settle if self.job.settle is None else self.job.settle
 
 
 @contextmanager
@@ -57,6 +67,9 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
     An optional destination that is not is left out: it never holds the others up.
     """
     writer = Writer(job.name, around.host)
+    instrument = open_instrument(job.instrument)
+    for destination in job.destinations:
+        check_layout(destination.layout, instrument, destination.name)
     with ExitStack() as stack:
         source = open_store(job.source)
         stack.callback(source.close)
@@ -80,8 +93,9 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
                 Aim(
                     destination.name,
                     store,
+                    Walks(store),
                     NameRules.from_json(identity.names),
-                    job.on_change,
+                    job.on_change or instrument.habits.on_change,
                     store.volume(),
                     writer.owner,
                 )
@@ -89,7 +103,7 @@ def opened(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterat
         if not aims:
             raise DestinationAbsent("\n".join(absent))
         served = replace(job, destinations=tuple(present))
-        yield Opened(served, source, volume, seen, tuple(aims), writer, tuple(absent))
+        yield Opened(served, source, volume, seen, tuple(aims), writer, instrument, tuple(absent))
 
 
 def admit_all(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Iterator[Destination]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import cast
+from typing import NamedTuple, cast
 
 from coldchain.config.values import Job
 from coldchain.errors import Interrupted, NotFound, NothingSelected, StoreError, SuspiciousChange, UsageError
-from coldchain.instruments.base import open_instrument
+from coldchain.instruments.base import Look
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Action, Dataset, Entry, Oddity, Refuse
 from coldchain.monitor import Monitor, Surroundings
@@ -17,30 +17,34 @@ from coldchain.operate.opening import Opened, Wish
 from coldchain.steps.compare import Side, Standard, compare
 from coldchain.steps.draft import Draft
 from coldchain.steps.identify import check_not_emptied
-from coldchain.steps.layout import layout_of
+from coldchain.steps.judge import Judging
+from coldchain.steps.layout import Region, layout_of
 from coldchain.steps.plan import Aim, plan, refuse_oddity
-from coldchain.steps.scan import scan
+from coldchain.steps.scan import Walks, growing, scan
+from coldchain.steps.select import select_datasets
 from coldchain.steps.settle import Settling
 
 
 def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundings) -> Draft:
     """Plan the whole job; raises what stops a run before anything is written."""
     job = opened_job.job
-    draft = Draft(tuple(destination.name for destination in job.destinations))
-    datasets = _chosen(open_instrument(job.instrument).find(opened_job.source, job.datasets), wish, job)
+    draft = Draft(tuple(destination.name for destination in job.destinations), job.incomplete)
+    selected = select_datasets(opened_job.instrument, opened_job.source, job)
+    draft.absent = selected.absent
     now = around.clock()
-    for dataset in datasets:
-        _plan_dataset(opened_job, dataset, draft, ledger, now, around.monitor)
+    walks = Walks(opened_job.source)
+    for dataset in _chosen(selected.datasets, wish, job):
+        _plan_dataset(_Planning(opened_job, draft, ledger, walks, now, around.monitor), dataset)
     check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
     if not draft.selected.files:
         raise NothingSelected(f"{job.name}: {job.source.url} has no file that the job selects")
     _brake(opened_job, wish)
+    draft.seal()
     around.monitor.planned(draft.to_read.files, draft.to_read.size_bytes)
     return draft
 
 
-def _chosen(datasets: Iterator[Dataset], wish: Wish, job: Job) -> list[Dataset]:
-    found = list(datasets)
+def _chosen(found: list[Dataset], wish: Wish, job: Job) -> list[Dataset]:
     if not wish.dataset:
         return found
     chosen = [dataset for dataset in found if dataset.name == wish.dataset]
@@ -50,38 +54,50 @@ def _chosen(datasets: Iterator[Dataset], wish: Wish, job: Job) -> list[Dataset]:
     return chosen
 
 
-def _plan_dataset(
-    opened_job: Opened, dataset: Dataset, draft: Draft, ledger: Ledger, now: datetime, monitor: Monitor
-) -> None:
-    job, source = opened_job.job, opened_job.source
-    planned = draft.begin(dataset)
-    settling = Settling(job.settle, now, ledger.looks(job.name, dataset.name), source.busy)
-    standard = Standard(job.verify, source.traits.stable_inodes)
-    sides = []
-    for destination, aim in zip(job.destinations, opened_job.aims, strict=True):
-        layout = layout_of(destination.layout, job.name, dataset)
-        region, without = layout.region(dataset)
-        aim.enter(layout, region, without)
-        records = ledger.stored(job.name, aim.name, dataset.name)
-        sides.append(Side(aim.store, layout, records, _standing(aim, region, without, monitor), standard))
+class _Planning(NamedTuple):
+    opened: Opened
+    draft: Draft
+    ledger: Ledger
+    walks: Walks
+    now: datetime
+    monitor: Monitor
 
+
+def _plan_dataset(planning: _Planning, dataset: Dataset) -> None:
+    opened_job, draft, ledger, walks, now, monitor = planning
+    job, source, instrument = opened_job.job, opened_job.source, opened_job.instrument
+    planned = draft.begin(dataset)
+    settling = Settling(opened_job.settle, now, ledger.looks(job.name, dataset.name), source.busy, growing(job))
+    judging = Judging(instrument, dataset, ledger.acquisition(job.name, dataset.name), Look(source, job, now))
+    standard = Standard(job.verify, source.traits.stable_inodes)
+    sides = [Side(aim.store, ledger.stored(job.name, aim.name, dataset.name), standard) for aim in opened_job.aims]
     last = None
-    for action in _planned(scan(source, dataset, job), sides, opened_job.aims, settling, monitor):
-        path = action.path if isinstance(action, Refuse) else action.entry.path
-        draft.add(action, first_of_entry=path != last)
-        last = path
+    for part in dataset.parts:
+        for side, destination, aim in zip(sides, job.destinations, opened_job.aims, strict=True):
+            layout = layout_of(destination.layout, job.name, dataset, part)
+            region = layout.region(part)
+            aim.enter(layout, region.folder, region.without)
+            side.enter(layout, _standing(aim, region, monitor))
+        found = scan(walks, part, job, judging.see)
+        for action in _planned(found, sides, opened_job.aims, settling, monitor):
+            path = action.path if isinstance(action, Refuse) else action.entry.path
+            scope = instrument.marker(dataset, path)
+            wave = 0 if scope is None else 1 if scope else 2
+            draft.add(action, first_of_entry=path != last, wave=wave)
+            last = path
     planned.looks = settling.looks
     planned.gone = max(side.gone() for side in sides)
+    planned.judged = judging.judged(planned.unsettled)
 
 
-def _standing(aim: Aim, region: str, without: Collection[str], monitor: Monitor) -> Iterator[Entry | Oddity]:
+def _standing(aim: Aim, region: Region, monitor: Monitor) -> Iterator[Entry | Oddity]:
     """What stands there now; where that cannot be listed, each file finds out by itself that it cannot be written."""
     try:
-        yield from aim.store.list(region, without=without)
+        yield from aim.walks.walk(*region)
     except StoreError as error:
         if error.ends_store or isinstance(error, NotFound):
             raise
-        monitor.note(f"{aim.name}: {region or 'its folder'} cannot be listed: {error.reason}")
+        monitor.note(f"{aim.name}: {region.folder or 'its folder'} cannot be listed: {error.reason}")
 
 
 def _planned(

@@ -37,22 +37,22 @@ class Standard(NamedTuple):
 
 
 class Side:
-    """One destination's view of one dataset; asked for entries in ascending order."""
+    """One destination's view of one dataset; asked for entries in ascending order, part by part."""
 
-    def __init__(
-        self,
-        store: Store,
-        layout: Layout,
-        records: Iterator[Record],
-        found: Iterator[Entry | Oddity],
-        standard: Standard,
-    ) -> None:
-        self._store, self._layout, self._records, self._found = store, layout, records, found
+    def __init__(self, store: Store, records: Iterator[Record], standard: Standard) -> None:
+        self._store, self._records = store, records
         self._proof, self._stable = standard
+        self._layout = Layout("", 0)
+        self._found: Iterator[Entry | Oddity] = iter(())
         self._record = next(records, None)
-        self._there = next(found, None)
+        self._there: Entry | Oddity | None = None
         self._step_ns = max(1, store.traits.mtime_step_ns)
         self._gone = 0
+
+    def enter(self, layout: Layout, found: Iterator[Entry | Oddity]) -> None:
+        """The next entries are of the next part; ``found`` is what stands where it goes, ascending."""
+        self._layout, self._found = layout, found
+        self._there = next(found, None)
 
     def change(self, entry: Entry) -> Change:
         """Compare the next entry."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
+from coldchain.config.values import Incomplete
 from coldchain.content.spool import Spool
 from coldchain.model import (
     Action,
@@ -25,6 +26,10 @@ from coldchain.model import (
     Tally,
     Target,
 )
+from coldchain.steps.judge import OPEN, Judged
+
+WAVES = 3
+"""Ordinary files; markers of something within a dataset; markers of the whole dataset."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,9 @@ class DatasetDraft:
     """Files that are verified already, per destination; of those that are not kept everywhere as well."""
     looks: dict[str, tuple[Entry, int]] = field(default_factory=dict)
     gone: int = 0
+    unsettled: int = 0
+    """Files that wait because they are, or may be, still being written."""
+    judged: Judged = field(default_factory=Judged)
 
 
 @dataclass(slots=True)
@@ -44,16 +52,19 @@ class Draft:
     """The plan of a whole job."""
 
     destinations: tuple[str, ...]
+    incomplete: Incomplete = Incomplete.SEND
     datasets: list[DatasetDraft] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    """Datasets that the job names and the source does not hold."""
     to_read: Tally = Tally()
-    _actions: Spool[tuple[int, Action]] = field(default_factory=lambda: Spool(_encode, _decode))
+    _waves: list[Spool[tuple[int, Action]]] = field(default_factory=lambda: [_spool() for _ in range(WAVES)])
 
     def begin(self, dataset: Dataset) -> DatasetDraft:
         """The next actions belong to this dataset."""
         self.datasets.append(DatasetDraft(dataset, kept=dict.fromkeys(self.destinations, Tally())))
         return self.datasets[-1]
 
-    def add(self, action: Action, *, first_of_entry: bool = True) -> None:
+    def add(self, action: Action, *, first_of_entry: bool = True, wave: int = 0) -> None:
         """Take the next action; ``first_of_entry`` is False for a further action about the same file."""
         draft = self.datasets[-1]
         if isinstance(action, Refuse):
@@ -64,10 +75,17 @@ class Draft:
                 draft.kept[name] += Tally(1, size_bytes)
         if first_of_entry:
             draft.selected += Tally(1, size_bytes)
+        draft.unsettled += isinstance(action, Hold)
         if isinstance(action, Send):
             self.to_read += Tally(1, size_bytes)
         if not isinstance(action, Keep):
-            self._actions.append((len(self.datasets) - 1, action))
+            self._waves[wave].append((len(self.datasets) - 1, action))
+
+    def seal(self) -> None:
+        """Everything was added and judged: count again what is to be read, if instruments hold something back."""
+        if any(draft.judged.verdict.unwhole or draft.judged.verdict.condition in OPEN for draft in self.datasets):
+            sends = (action for _, action in self.actions() if isinstance(action, Send))
+            self.to_read = sum((Tally(1, send.entry.size_bytes) for send in sends), Tally())
 
     @property
     def selected(self) -> Tally:
@@ -75,26 +93,51 @@ class Draft:
         return sum((draft.selected for draft in self.datasets), Tally())
 
     def actions(self) -> Iterator[tuple[DatasetDraft, Action]]:
-        """What is to be done, dataset by dataset, each ascending by path."""
-        return ((self.datasets[number], action) for number, action in self._actions)
+        """What is to be done, dataset by dataset, in the order in which it is done."""
+        for draft, waves in self.by_dataset():
+            for wave in waves:
+                for action in wave:
+                    yield draft, action
 
-    def by_dataset(self) -> Iterator[tuple[DatasetDraft, Iterator[Action]]]:
-        """Every dataset, also one with nothing to do, with its actions; read each to its end before the next."""
-        rest = iter(self._actions)
-        waiting = next(rest, None)
+    def by_dataset(self) -> Iterator[tuple[DatasetDraft, list[Iterator[Action]]]]:
+        """Every dataset, also one with nothing to do, with its waves of actions, each ascending by path.
 
-        def of(number: int) -> Iterator[Action]:
-            nonlocal waiting
-            while waiting is not None and waiting[0] == number:
-                yield waiting[1]
-                waiting = next(rest, None)
-
+        Read each wave to its end before the next, and all of them before the next dataset.
+        """
+        readings = [_Reading(iter(spool)) for spool in self._waves]
         for number, draft in enumerate(self.datasets):
-            yield draft, of(number)
+            yield draft, [self._decided(draft, reading.of(number)) for reading in readings]
+
+    def _decided(self, draft: DatasetDraft, actions: Iterator[Action]) -> Iterator[Action]:
+        """What the instrument says of a file is known only when the whole dataset was seen, so it is heeded here."""
+        hold = draft.judged.reason_to_hold
+        for action in actions:
+            if isinstance(action, Send) and (reason := hold(action.entry.path, self.incomplete)):
+                yield Hold(action.entry, reason, tuple(t.destination for t in action.targets), action.kept)
+            else:
+                yield action
 
     def close(self) -> None:
-        """Let go of the temporary file, if there is one."""
-        self._actions.close()
+        """Let go of the temporary files, if there are any."""
+        for spool in self._waves:
+            spool.close()
+
+
+class _Reading:
+    """Reads one spool dataset by dataset."""
+
+    def __init__(self, rest: Iterator[tuple[int, Action]]) -> None:
+        self._rest = rest
+        self._waiting = next(rest, None)
+
+    def of(self, number: int) -> Iterator[Action]:
+        while self._waiting is not None and self._waiting[0] == number:
+            yield self._waiting[1]
+            self._waiting = next(self._rest, None)
+
+
+def _spool() -> Spool[tuple[int, Action]]:
+    return Spool(_encode, _decode)
 
 
 _KINDS: dict[str, type[Send] | type[Hold] | type[Refuse]] = {"s": Send, "h": Hold, "r": Refuse}
@@ -109,7 +152,7 @@ def _encode(item: tuple[int, Action]) -> object:
 def _decode(values: list[object]) -> tuple[int, Action]:
     number, letter, *rest = cast("tuple[int, str, list[object]]", values)
     match letter, rest:
-        case "s", [_, _, _]:
+        case "s", [_, _, _, _]:
             return number, decode_send(cast("list[object]", rest))
         case "h", [entry, reason, destinations, kept]:
             return number, Hold(_entry(entry), str(reason), _names(destinations), _names(kept))
@@ -126,8 +169,8 @@ def encode_send(send: Send) -> object:
 
 def decode_send(values: list[object]) -> Send:
     """Read ``encode_send`` back."""
-    entry, targets, kept = values
-    return Send(_entry(entry), tuple(map(_target, cast("list[object]", targets))), _names(kept))
+    entry, targets, kept, growing = values
+    return Send(_entry(entry), tuple(map(_target, cast("list[object]", targets))), _names(kept), bool(growing))
 
 
 def _entry(values: object) -> Entry:

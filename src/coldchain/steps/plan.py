@@ -35,6 +35,7 @@ from coldchain.model import (
 )
 from coldchain.steps.collisions import Collisions
 from coldchain.steps.layout import Layout
+from coldchain.steps.scan import Walks
 from coldchain.steps.settle import Settling
 from coldchain.stores.base import Store
 from coldchain.stores.names import NameRules
@@ -46,6 +47,8 @@ class Aim:
 
     name: str
     store: Store
+    walks: Walks
+    """The listings of the store."""
     rules: NameRules
     on_change: OnChange
     volume: str = ""
@@ -64,7 +67,7 @@ class Aim:
         self.collisions = Collisions(self.rules)
 
     def enter(self, layout: Layout, region: str, without: Collection[str] = ()) -> None:
-        """The next entries are of another dataset."""
+        """The next entries are of another part of a dataset, or of another dataset."""
         self.layout = layout
         self.collisions.enter(region, without)
 
@@ -89,7 +92,7 @@ def plan(differences: Iterator[Difference], aims: Sequence[Aim], settling: Settl
             yield (
                 Hold(entry, reason, tuple(t.destination for t in targets), tuple(kept))
                 if reason
-                else Send(entry, tuple(targets), tuple(kept))
+                else Send(entry, tuple(targets), tuple(kept), settling.grows(entry.path))
             )
         elif kept:
             yield Keep(entry, tuple(kept))

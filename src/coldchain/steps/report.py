@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coldchain.model import Outcome, ProofKind, State, Tally, Trouble, Verified
+from coldchain.verdict import UNJUDGED, Condition, Verdict
 
 SHOWN_TROUBLES = 20
 """So many troubles per dataset are kept for the summary; the ledger has all."""
@@ -46,6 +47,12 @@ class DatasetReport:
     troubles: list[Trouble] = field(default_factory=list)
     more_troubles: int = 0
     gone: int = 0
+    verdict: Verdict = UNJUDGED
+
+    def is_sealed(self, destination: str) -> bool:
+        """Whether it is complete, and every file of it is verified there."""
+        whole = self.lots[destination].tally(State.VERIFIED).files == self.selected.files
+        return whole and self.verdict.condition is Condition.COMPLETE
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes, each final."""
@@ -82,6 +89,8 @@ class Report:
     """Stored copies that were found to be wrong."""
     manifests_due: list[str] = field(default_factory=list)
     """Datasets whose manifest could not be written."""
+    absent: list[str] = field(default_factory=list)
+    """Datasets that the job names and the source does not hold."""
     interrupted: bool = False
 
     def begin(self, name: str, selected: Tally, kept: dict[str, Tally]) -> DatasetReport:
@@ -117,7 +126,7 @@ class Report:
             return 4
         if not self.selected.files:
             return 6
-        if self.manifests_due or any(self._incomplete(dataset) for dataset in self.datasets):
+        if self.manifests_due or self.absent or any(self._incomplete(dataset) for dataset in self.datasets):
             return 3
         return 0
 
@@ -142,6 +151,7 @@ class Report:
             "datasets": [_dataset_json(dataset) for dataset in self.datasets],
             "notes": self.notes,
             "manifests_due": self.manifests_due,
+            "absent": self.absent,
         }
 
 
@@ -151,9 +161,21 @@ def _dataset_json(dataset: DatasetReport) -> dict[str, object]:
         "files": dataset.selected.files,
         "size_bytes": dataset.selected.size_bytes,
         "gone_from_source": dataset.gone,
+        **condition_json(dataset.verdict),
         "destinations": {name: _lot_json(lot) for name, lot in dataset.lots.items()},
         "troubles": [trouble_json(trouble) for trouble in dataset.troubles],
         "more_troubles": dataset.more_troubles,
+    }
+
+
+def condition_json(verdict: Verdict) -> dict[str, object]:
+    """What an instrument says of a dataset, for a report: its catalogue and units stand in the manifest."""
+    return {
+        "condition": verdict.condition.value,
+        "summary": verdict.summary,
+        "missing": list(verdict.missing),
+        "missing_count": verdict.missing_count,
+        "remarks": [{"path": path, "sentence": sentence} for path, sentence in verdict.remarks],
     }
 
 

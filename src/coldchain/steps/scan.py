@@ -59,10 +59,20 @@ def selection(job: Job) -> Callable[[str], bool]:
     return lambda path: (include is None or include.match_file(path)) and not exclude.match_file(path)
 
 
-def scan(walks: Walks, part: Part, job: Job) -> Iterator[Found]:
+def growing(job: Job) -> Callable[[str], bool]:
+    """A function that says whether the job knows a file as one that is never closed and only appended to."""
+    if not job.growing:
+        return lambda path: False
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(job.growing).match_file
+
+
+def scan(walks: Walks, part: Part, job: Job, see: Callable[[Entry], None]) -> Iterator[Found]:
     """Yield what the job selects of a part, ascending by path; what is no plain file comes as an Oddity.
 
-    coldchain's own folder at the top of a source is not data and is left out.
+    ``see`` is shown every file of the part, also those that are not selected.  coldchain's own folder at the top of a
+    source is not data and is left out.
     """
     without = {beginning[:-1] for beginning in part.without if beginning.endswith("/")}
     if not part.root:
@@ -72,10 +82,13 @@ def scan(walks: Walks, part: Part, job: Job) -> Iterator[Found]:
     ignored = ("symlink",) if job.symlinks is Symlinks.IGNORE else ()
     unseen = selection(replace(job, include=("*",)))  # nobody knows what an unreadable folder holds: it is not left out
     for found in _listed(walks, part, without):
-        choose = unseen if found.path.endswith("/") else selected
-        if elsewhere(found.path) or not choose(found.path):
+        if elsewhere(found.path):
             continue
-        if not (isinstance(found, Oddity) and found.what in ignored):
+        if isinstance(found, Entry):
+            see(found)
+            if selected(found.path):
+                yield found
+        elif found.what not in ignored and (unseen if found.path.endswith("/") else selected)(found.path):
             yield found
 
 

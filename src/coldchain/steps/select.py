@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from coldchain.config.values import Job
@@ -62,7 +63,7 @@ def _rest(found: list[Dataset]) -> Dataset | None:
         if len(taken) > 1:
             raise ConfigurationError("one dataset is the whole source, and there are others")
         return None
-    for one, other in zip(taken, taken[1:], strict=False):
+    for one, other in pairwise(taken):
         if other.startswith(one):
             raise ConfigurationError(f"the instrument found a dataset at {other!r} within the one at {one!r}")
     return Dataset(REST, (Part(without=tuple(taken)),))

@@ -26,15 +26,20 @@ class Settling:
         now: datetime,
         earlier: Mapping[str, tuple[Entry, int]],
         busy: Callable[[str], str],
+        grows: Callable[[str], bool] = lambda path: False,
     ) -> None:
         self._settle_us = round(settle.total_seconds() * _US)
         self._now_us = round(now.timestamp() * _US)
         self._earlier, self._busy = earlier, busy
+        self.grows = grows
+        """Says of which files the job knows that they are never closed and only appended to: they need not settle."""
         self.looks: dict[str, tuple[Entry, int]] = {}
         """What the ledger shall remember: path to the entry and when it was first seen so (microseconds)."""
 
     def reason_to_wait(self, entry: Entry) -> str:
         """Say why the file is not ready, or ""."""
+        if self.grows(entry.path):
+            return ""
         return self._recent(entry) or self._busy(entry.path)
 
     def _recent(self, entry: Entry) -> str:

@@ -6,7 +6,7 @@ repair and a restore all call it, in a thread here or on another machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -145,15 +145,15 @@ class _Reading:
         entry = send.entry
         shown = entry._replace(mtime_ns=expected.mtime_ns, mode=expected.mode) if expected else entry
         with self._source.read(entry.path) as reader:
-            self._check_same(entry, reader.entry, "changed since it was looked at")
-            if reader.being_written():
+            self._check_same(entry, reader.entry, "changed since it was looked at", growing=send.growing)
+            if not send.growing and reader.being_written():
                 raise BusyWriting("still being written (open in another program)")
             targets = self._decided(send.targets, reader)
             for target in targets:
                 self._lanes[target.destination].begin(shown, target)
             hasher = self._new_hasher()
             size_bytes = 0
-            for chunk in reader.chunks():
+            for chunk in _up_to(entry.size_bytes, reader.chunks()) if send.growing else reader.chunks():
                 hasher.update(chunk)
                 size_bytes += len(chunk)
                 for target in targets:
@@ -163,7 +163,7 @@ class _Reading:
                     raise ChangedUnderway("changed while it was read")
                 if self._monitor.stopping and size_bytes < entry.size_bytes:
                     raise BusyWriting("the run was interrupted while it was read")
-            self._check_same(reader.entry, reader.look_again(), "changed while it was read")
+            self._check_same(reader.entry, reader.look_again(), "changed while it was read", growing=send.growing)
         if size_bytes != entry.size_bytes:
             raise ChangedUnderway(f"gave {size_bytes:,} bytes instead of {entry.size_bytes:,}")
         digest = Digest(self._batch.algorithm, hasher.hexdigest())
@@ -195,9 +195,24 @@ class _Reading:
             for target in targets
         ]
 
-    def _check_same(self, before: Entry, now: Entry, what: str) -> None:
+    def _check_same(self, before: Entry, now: Entry, what: str, *, growing: bool) -> None:
+        if growing:
+            if now.size_bytes < before.size_bytes or (self._stable and before.inode and now.inode != before.inode):
+                raise ChangedUnderway(f"{what}, and not by growing")
+            return
         same = (before.size_bytes, before.mtime_ns) == (now.size_bytes, now.mtime_ns)
         if same and self._stable and before.inode:
             same = (before.ctime_ns, before.inode) == (now.ctime_ns, now.inode)
         if not same:
             raise ChangedUnderway(what)
+
+
+def _up_to(size_bytes: int, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The first so many bytes: a file that grows is carried as long as it was when it was looked at."""
+    for chunk in chunks:
+        piece = chunk[:size_bytes]
+        size_bytes -= len(piece)
+        if piece:
+            yield piece
+        if not size_bytes:
+            return

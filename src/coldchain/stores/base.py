@@ -175,7 +175,12 @@ class Store(Protocol):
         """Let go of what is open; the store can be used again afterwards."""
 
 
-KINDS = {"file": "coldchain.stores.local.store:LocalStore", "memory": "coldchain.testing.memory:MemoryStore"}
+KINDS = {
+    "file": "coldchain.stores.local.store:LocalStore",
+    "memory": "coldchain.testing.memory:MemoryStore",
+    "s3": "coldchain.stores.s3.store:S3Store",
+}
+"""Where each kind lies; it is imported when it is opened.  A kind is made of a URL and, if it has any, its options."""
 
 
 def scheme_of(url: str) -> str:
@@ -191,5 +196,6 @@ def open_store(place: Place) -> Store:
         known = ", ".join(sorted(KINDS))
         raise ConfigurationError(f"{place.name}: no store is called {scheme!r} ({place.url}); known are {known}")
     module, _, name = KINDS[scheme].partition(":")
-    store: Store = getattr(import_module(module), name)(place.url)
+    options = {"options": dict(place.options)} if place.options else {}
+    store: Store = getattr(import_module(module), name)(place.url, **options)
     return store
