@@ -22,7 +22,7 @@ from tests.ledger.making import DATASET, DISK, JOB, NOW, meet, verified
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade() -> None:
     op.add_column("runs", sa.Column("host", sa.Text, nullable=False, server_default=""))
 """
@@ -99,7 +99,7 @@ def newer(tmp_path: Path) -> Path:
     """The scripts, with a second version."""
     scripts = tmp_path / "100% scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "v0002_second.py").write_text(SECOND)
+    (scripts / "versions" / "v0003_second.py").write_text(SECOND)
     return scripts
 
 
@@ -111,12 +111,12 @@ def test_a_step_keeps_what_was_recorded_and_the_older_program_then_refuses(url: 
             upgrade(connection, newer)
         assert len(list(ledger.stored(JOB, DISK, DATASET))) == 1
         assert ledger.verify_chain().first_broken is None
-    with pytest.raises(LedgerNewer, match="0002"):
+    with pytest.raises(LedgerNewer, match="0003"):
         Ledger.open(url, now=NOW)
 
 
 def test_a_step_that_is_cut_off_leaves_the_ledger_as_it_was(url: str, newer: Path) -> None:
-    second = newer / "versions" / "v0002_second.py"
+    second = newer / "versions" / "v0003_second.py"
     second.write_text(SECOND + '    raise RuntimeError("power cut")')
     with (
         Ledger.open(url, now=NOW) as ledger,

@@ -15,6 +15,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from coldchain.ledger.acquisitions import Acquisition, Acquisitions
 from coldchain.ledger.database import Database
 from coldchain.ledger.events import ChainReport, Draft, Event, Events
 from coldchain.ledger.lock import job_lock
@@ -26,6 +27,7 @@ from coldchain.ledger.runs import RunRow, Runs
 from coldchain.ledger.schema import meta
 from coldchain.ledger.settling import Settling
 from coldchain.model import Entry, Identity, Record, SourceSeen, Trouble, Verified
+from coldchain.verdict import Condition, Verdict
 
 
 class Ledger:
@@ -43,6 +45,7 @@ class Ledger:
         self._recording = Recording(database, self._places, self._events)
         self._runs = Runs(database, self._places, self._events)
         self._settling = Settling(database, self._places)
+        self._acquisitions = Acquisitions(database, self._places, self._events)
         one = select(meta.c.value).where(meta.c.name == "id")
         self.id = database.read(lambda connection: connection.execute(one).scalar()) or ""
         if not self.id:
@@ -239,6 +242,47 @@ class Ledger:
     def set_looks(self, job: str, dataset: str, looks: Mapping[str, tuple[Entry, int]]) -> None:
         """Remember these, and forget all others of the dataset."""
         self._settling.set_looks(job, dataset, looks)
+
+    # --- acquisitions -------------------------------------------------------------------------------------------------
+
+    def acquisition(self, job: str, dataset: str) -> Acquisition | None:
+        """What the instrument said of a dataset; None when it never did, or what was written cannot be made out."""
+        return self._acquisitions.one(job, dataset)
+
+    def acquisitions(self, job: str | None = None) -> Iterator[tuple[str, str, Acquisition]]:
+        """Yield (job, dataset, acquisition), ascending by code point of the names."""
+        return self._acquisitions.all(job)
+
+    def conditions(self, job: str) -> dict[str, Condition]:
+        """The condition of each dataset that was judged, ascending by code point; verdicts are not read for it."""
+        return self._acquisitions.conditions(job)
+
+    def judge(  # noqa: PLR0913, PLR0917 - each is needed, and the order is that of ``refresh``
+        self,
+        run: int,
+        job: str,
+        dataset: str,
+        instrument: str,
+        stamp: str,
+        verdict: Verdict,
+        remembered: Mapping[str, object],
+        now: datetime,
+    ) -> Acquisition:
+        """Write down what the instrument says, and return it with its times; when nothing changed nothing is written.
+
+        An event tells of a change: ``complete``, ``incomplete``, or ``reopened`` when it was complete and is not, or
+        is so again with other files.
+        """
+        completed = now if verdict.condition is Condition.COMPLETE else None
+        judged = Acquisition(instrument, stamp, verdict, remembered, now, now, completed)
+        return self._acquisitions.judge(At(run, job, dataset, now), judged)
+
+    def learn(self, job: str, dataset: str, told: Acquisition) -> bool:
+        """Write down what a manifest tells of an acquisition, unless what stands is newer; returns whether it was.
+
+        There is no event: the manifest is what tells of it.
+        """
+        return self._acquisitions.learn(job, dataset, told)
 
     # --- history ------------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,14 @@ line, with flat memory; ``docs/manifests.md`` and ``docs/schemas/manifest-1.json
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from coldchain.ledger.columns import moment
+from coldchain.ledger.manifest_acquisition import Told, as_fields, unit_lines
+from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, encoded, named, stamped
 from coldchain.ledger.quoting import quote_dataset, unquote_dataset
 from coldchain.model import OWN_FOLDER, Record
 
@@ -22,6 +22,8 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "ManifestHeader",
+    "Told",
+    "generation_key",
     "json_lines",
     "manifest_keys",
     "name_bytes",
@@ -32,9 +34,12 @@ __all__ = [
 
 FORMAT = "coldchain-manifest"
 VERSION = 1
-_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+FILES, UNITS = b',"files":[\n', b',"units":[\n'
+"""How the first line ends, without and with units ..."""
+UNITS_END = b"]" + FILES
+"""... and the line behind the last unit."""
+
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class ManifestHeader:
     written: datetime
     coldchain: str
     """The version of coldchain."""
+    acquisition: Told | None = None
+    """What the instrument said of the dataset, where it is known."""
 
 
 def manifest_keys(job: str, dataset: str, algorithm: str) -> tuple[str, str]:
@@ -79,27 +86,39 @@ def sums_lines(records: Iterable[Record], algorithm: str = "") -> Iterator[bytes
         yield mark + record.digest.value.encode("ascii") + b"  " + escaped + b"\n"
 
 
-def json_lines(header: ManifestHeader, records: Iterable[Record]) -> Iterator[bytes]:
+def json_lines(
+    header: ManifestHeader, records: Iterable[Record], units: Iterable[Mapping[str, object]] = ()
+) -> Iterator[bytes]:
     """Yield the lines of the JSON twin; the records ascend by (path, key).
 
     The footer's ``digest`` is the SHA-256 of all lines before it, as ``head -n -2 FILE | sha256sum`` computes it.
     """
     digest = hashlib.sha256()
     count = size_bytes = 0
-    line = _header_line(header)
+    line = b""
+    for whole in _opening_lines(header, units):
+        digest.update(whole)
+        yield whole
     for record in records:
-        line += b",\n" if count else b""
-        digest.update(line)
-        yield line
-        line = _encode(_file(record)).encode("utf-8")  # whether a comma follows, the next record knows
+        if count:
+            line += b",\n"
+            digest.update(line)
+            yield line
+        line = encoded(_file(record))  # whether a comma follows, the next record knows
         count += 1
         size_bytes += record.size_bytes
-    line += b"\n" if count else b""
-    digest.update(line)
-    yield line
+    if count:
+        line += b"\n"
+        digest.update(line)
+        yield line
     footer = {"count": count, "size_bytes": size_bytes, "digest": f"sha256:{digest.hexdigest()}"}
     yield b"],\n"
-    yield _encode(footer).encode("ascii")[1:] + b"\n"
+    yield encoded(footer)[1:] + b"\n"
+
+
+def generation_key(job: str, dataset: str, generation: int, ending: str) -> str:
+    """The key of what is kept of an earlier generation."""
+    return f"{OWN_FOLDER}/generations/{quote_dataset(job)}/{quote_dataset(dataset)}/{generation}.{ending}"
 
 
 def name_bytes(name: str) -> bytes:
@@ -110,21 +129,39 @@ def name_bytes(name: str) -> bytes:
         return name.encode("utf-8", "surrogatepass")
 
 
-def _header_line(header: ManifestHeader) -> bytes:
+def _opening_lines(header: ManifestHeader, units: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
+    """The first line, and the units with the line behind them."""
+    lines = unit_lines(units)
+    line = next(lines, None)
+    if line is None:
+        yield _header_line(header, FILES)
+        return
+    yield _header_line(header, UNITS)
+    for following in lines:
+        yield line + b",\n"
+        line = following
+    yield line + b"\n"
+    yield UNITS_END
+
+
+def _header_line(header: ManifestHeader, end: bytes) -> bytes:
     fields: dict[str, object] = {"format": FORMAT, "version": VERSION}
-    fields |= _named("job", header.job) | _named("dataset", header.dataset)
+    fields |= named("job", header.job) | named("dataset", header.dataset)
     fields |= {
         "destination": header.destination,
         "ledger": header.ledger,
         "head": {"number": header.head[0], "hash": header.head[1]},
-        "written": header.written.astimezone(moment(0).tzinfo).strftime(_STAMP),
+        "written": stamped(header.written),
         "coldchain": header.coldchain,
     }
-    return _encode(fields).encode("utf-8")[:-1] + b',"files":[\n'
+    if header.acquisition is not None:
+        taken = 6 * len(encoded(fields)) + 64  # at most, should the line become one of escapes
+        fields["acquisition"] = as_fields(header.acquisition, LINE_LIMIT_BYTES - taken)
+    return encoded(fields)[:-1] + end
 
 
 def _file(record: Record) -> dict[str, object]:
-    fields = _named("path", record.path) | _named("key", record.key)
+    fields = named("path", record.path) | named("key", record.key)
     fields |= {
         "size_bytes": record.size_bytes,
         "digest": f"{record.digest.algorithm}:{record.digest.value}",
@@ -135,23 +172,9 @@ def _file(record: Record) -> dict[str, object]:
         "stored_mtime_ns": record.stored_mtime_ns,
         "proof": record.proof_kind.word,
         "how": record.proof_how,
-        "proved": moment(record.proved_at_us).strftime(_STAMP),
-        "stored": moment(record.stored_at_us).strftime(_STAMP),
+        "proved": stamped(moment(record.proved_at_us)),
+        "stored": stamped(moment(record.stored_at_us)),
     }
     if record.superseded:
         fields["superseded"] = True
     return fields
-
-
-def _named(field: str, name: str) -> dict[str, object]:
-    """A name to read and, where that cannot tell them, its bytes."""
-    for kind, errors in (("", "strict"), ("_b64", "surrogateescape"), ("_wtf8_b64", "surrogatepass")):
-        try:
-            encoded = name.encode("utf-8", errors)
-        except UnicodeEncodeError:
-            continue
-        if not kind:
-            break
-        readable = encoded.decode("utf-8", "replace")
-        return {field: readable, f"{field}{kind}": base64.b64encode(encoded).decode("ascii")}
-    return {field: name}

@@ -5,25 +5,20 @@ Everything is checked: a manifest lies where others can write, and what it says 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any, NoReturn
 
 from coldchain.errors import ManifestDamaged
 from coldchain.ledger.columns import microseconds
-from coldchain.ledger.manifest import FORMAT, VERSION, ManifestHeader
+from coldchain.ledger.manifest import FILES, FORMAT, UNITS, UNITS_END, VERSION, ManifestHeader
+from coldchain.ledger.manifest_acquisition import UNITS_LIMIT, UNITS_LIMIT_BYTES, from_fields
+from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, read_name, read_number, read_text, read_time
 from coldchain.model import Digest, ProofKind, Record
 
-LINE_LIMIT_BYTES = 1 << 20
-"""No name is a hundredth as long; a longer line is not ours, and must not fill the memory."""
-
 _DIGEST = re.compile(r"([a-z0-9]{1,16}):((?:[0-9a-f]{2}){1,64})")
-_OPENING = b',"files":[\n'
 
 
 def lines_of(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
@@ -49,6 +44,14 @@ def read_manifest(lines: Iterable[bytes], name: str = "the manifest") -> tuple[M
     return reader.header(), reader.records()
 
 
+def read_whole_manifest(
+    lines: Iterable[bytes], name: str = "the manifest"
+) -> tuple[ManifestHeader, Iterator[dict[str, Any]], Iterator[Record]]:
+    """The same with the units of the acquisition; those that were not asked for when records are, are passed over."""
+    reader = _Reader(iter(lines), name)
+    return reader.header(), reader.units(), reader.records()
+
+
 class _Reader:
     """One reading of one manifest."""
 
@@ -56,13 +59,16 @@ class _Reader:
         self._lines = lines
         self._name = name
         self._digest = hashlib.sha256()
+        self._before_files = False
+        self._comma = True
 
     def header(self) -> ManifestHeader:
         line = next(self._lines, b"")
         self._digest.update(line)
-        if not line.endswith(_OPENING):
+        if not line.endswith((FILES, UNITS)):
             self._damaged("it does not begin as a manifest does")
-        fields = self._object(line.removesuffix(_OPENING) + b"}")
+        self._before_files = line.endswith(UNITS)
+        fields = self._object(line.removesuffix(UNITS if self._before_files else FILES) + b"}")
         if fields.get("format") != FORMAT:
             self._damaged(f"it is no {FORMAT}")
         if fields.get("version") != VERSION:
@@ -71,18 +77,44 @@ class _Reader:
             )
         try:
             return ManifestHeader(
-                job=_name(fields, "job"),
-                dataset=_name(fields, "dataset"),
-                destination=_text(fields, "destination"),
-                ledger=_text(fields, "ledger"),
-                head=(_number(fields["head"], "number"), _text(fields["head"], "hash")),
-                written=_time(fields, "written"),
-                coldchain=_text(fields, "coldchain"),
+                job=read_name(fields, "job"),
+                dataset=read_name(fields, "dataset"),
+                destination=read_text(fields, "destination"),
+                ledger=read_text(fields, "ledger"),
+                head=(read_number(fields["head"], "number"), read_text(fields["head"], "hash")),
+                written=read_time(fields, "written"),
+                coldchain=read_text(fields, "coldchain"),
+                acquisition=from_fields(fields["acquisition"]) if "acquisition" in fields else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             self._damaged(f"its first line lacks what belongs there ({error})")
 
+    def units(self) -> Iterator[dict[str, Any]]:
+        return map(self._unit, self._unit_lines())
+
+    def _unit_lines(self) -> Iterator[bytes]:
+        """The lines up to the files; looks at nothing but commas, so that passing over them is cheap."""
+        count = total = 0
+        while self._before_files:
+            line = next(self._lines, b"")
+            self._digest.update(line)
+            if line == UNITS_END and count and not self._comma:
+                self._before_files = False
+                return
+            count, total = count + 1, total + len(line)
+            if not self._comma or not line.endswith(b"\n") or line == UNITS_END:
+                self._damaged("a unit is missing or out of place, or it is cut short there")
+            if count > UNITS_LIMIT or total > UNITS_LIMIT_BYTES + 2 * count:
+                self._damaged("it has more units than were ever written")
+            self._comma = line.endswith(b",\n")
+            yield line
+
+    def _unit(self, line: bytes) -> dict[str, Any]:
+        return self._object(line.removesuffix(b"\n").removesuffix(b","))
+
     def records(self) -> Iterator[Record]:
+        for _ in self._unit_lines():
+            pass
         count = size_bytes = 0
         last = ("", "")
         comma = True
@@ -117,19 +149,19 @@ class _Reader:
         fields = self._object(line, number)
         try:
             return Record(
-                path=_relative(_name(fields, "path")),
-                key=_relative(_name(fields, "key")),
-                size_bytes=_number(fields, "size_bytes", least=0),
-                source_mtime_ns=_number(fields, "source_mtime_ns"),
-                source_ctime_ns=_number(fields, "source_ctime_ns"),
-                source_inode=_number(fields, "source_inode", least=0),
-                mode=_number(fields, "mode", least=0),
-                stored_mtime_ns=_number(fields, "stored_mtime_ns"),
+                path=_relative(read_name(fields, "path")),
+                key=_relative(read_name(fields, "key")),
+                size_bytes=read_number(fields, "size_bytes", least=0),
+                source_mtime_ns=read_number(fields, "source_mtime_ns"),
+                source_ctime_ns=read_number(fields, "source_ctime_ns"),
+                source_inode=read_number(fields, "source_inode", least=0),
+                mode=read_number(fields, "mode", least=0),
+                stored_mtime_ns=read_number(fields, "stored_mtime_ns"),
                 digest=_digest(fields),
-                proof_kind=ProofKind.from_word(_text(fields, "proof")),
-                proof_how=_text(fields, "how"),
-                proved_at_us=microseconds(_time(fields, "proved")),
-                stored_at_us=microseconds(_time(fields, "stored")),
+                proof_kind=ProofKind.from_word(read_text(fields, "proof")),
+                proof_how=read_text(fields, "how"),
+                proved_at_us=microseconds(read_time(fields, "proved")),
+                stored_at_us=microseconds(read_time(fields, "stored")),
                 superseded=fields.get("superseded", False) is True,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -139,7 +171,7 @@ class _Reader:
         if len(text) > LINE_LIMIT_BYTES:
             self._damaged("a line is too long", number)
         try:
-            found = json.loads(text)
+            found = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
@@ -154,37 +186,16 @@ class _Reader:
         )
 
 
-def _name(fields: dict[str, Any], field: str) -> str:
-    for kind, errors in (("_b64", "surrogateescape"), ("_wtf8_b64", "surrogatepass")):
-        if f"{field}{kind}" in fields:
-            try:
-                return base64.b64decode(_text(fields, f"{field}{kind}"), validate=True).decode("utf-8", errors)
-            except binascii.Error:
-                raise ValueError(f"{field}{kind}") from None
-    return _text(fields, field)
-
-
-def _text(fields: dict[str, Any], field: str) -> str:
-    if not isinstance(fields[field], str):
-        raise TypeError(field)
-    return str(fields[field])
-
-
-def _number(fields: dict[str, Any], field: str, least: int = -(1 << 63)) -> int:
-    if type(fields[field]) is not int or not least <= fields[field] < 1 << 64:
-        raise TypeError(field)
-    return int(fields[field])
+def _refuse(word: str) -> NoReturn:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(word)
 
 
 def _digest(fields: dict[str, Any]) -> Digest:
-    match = _DIGEST.fullmatch(_text(fields, "digest"))
+    match = _DIGEST.fullmatch(read_text(fields, "digest"))
     if match is None:
         raise ValueError("digest")
     return Digest(match[1], match[2])
-
-
-def _time(fields: dict[str, Any], field: str) -> datetime:
-    return datetime.fromisoformat(_text(fields, field))
 
 
 def _relative(name: str) -> str:

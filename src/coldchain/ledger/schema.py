@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every version of the schema that this coldchain knows, oldest first; the last one is this page."""
 
 APPLICATION_ID = 0x436F6C64
@@ -192,6 +192,21 @@ looks = Table(
     PrimaryKeyConstraint("dataset_id", "path", name="looks_by_path"),
     sqlite_with_rowid=False,
 )
+
+acquisitions = Table(
+    "acquisitions",
+    metadata,
+    Column("dataset_id", BigInteger, ForeignKey("datasets.id"), primary_key=True, autoincrement=False),
+    Column("instrument", Text, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("remembered", Text, nullable=False),
+    _count("first_seen_us"),
+    _count("since_us"),
+    Column("completed_us", BigInteger),
+)
+"""What the instrument says of a dataset; ``verdict`` and ``remembered`` are JSON, in ASCII."""
 
 events = Table(
     "events",

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from coldchain import __version__
 from coldchain.config.values import Job
-from coldchain.errors import ManifestDamaged, NotFound, StoreError
+from coldchain.errors import ManifestDamaged, StoreError
 from coldchain.ledger.ledger import Ledger
-from coldchain.ledger.manifest import ManifestHeader, json_lines, manifest_keys, quote_dataset, sums_lines
-from coldchain.ledger.manifest_read import lines_of, read_manifest
+from coldchain.ledger.manifest import ManifestHeader, Told, json_lines, manifest_keys, quote_dataset, sums_lines
 from coldchain.model import OWN_FOLDER, Record
 from coldchain.steps.deliver import deliver, deliver_all, fetch
+from coldchain.steps.generations import Standing, keep_generation, place, read_standing
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
 from coldchain.stores.base import Store
+from coldchain.verdict import Condition
 
 
-def publish_manifests(
-    ledger: Ledger, job: Job, aim: Aim, datasets: Sequence[str], writer: Writer, now: datetime
+def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
+    ledger: Ledger,
+    job: Job,
+    aim: Aim,
+    datasets: Sequence[str],
+    writer: Writer,
+    now: datetime,
+    sealed: Collection[str] = (),
 ) -> Iterator[tuple[str, StoreError]]:
     """Write both manifests of each dataset at one destination, each atomically; yields those that could not be.
 
     A manifest never shrinks: what it lists and this ledger does not hold (of another host, of a ledger that was lost)
     is carried over.  One that is damaged is set aside first.  A dataset of which nothing is stored has none.
+
+    ``sealed`` names datasets that are complete and wholly verified here, as the caller knows.  A manifest that says so
+    of itself is kept as a generation before one is written that lists other files, or that cannot say so any more.
     """
     identity = ledger.destination(job.name, aim.name)
     if identity is None or not datasets:
@@ -39,53 +50,65 @@ def publish_manifests(
         header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
         sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
         try:
-            others = _carried_over(ledger, job, aim, dataset, writer)
+            header, standing = _prepared(ledger, aim, header, writer, sealed=dataset in sealed)
         except StoreError as error:
             yield dataset, error
             continue
-        texts[sums_key] = sums_lines(_merged(ledger, job, aim, dataset, others), job.digest)
-        texts[json_key] = json_lines(header, _merged(ledger, job, aim, dataset, others))
+        texts[sums_key] = sums_lines(_merged(ledger, aim, header, standing), job.digest)
+        texts[json_key] = json_lines(
+            header, _merged(ledger, aim, header, standing), _units(ledger, header, standing.units)
+        )
         owners |= {sums_key: dataset, json_key: dataset}
     failed = {owners[key]: error for key, error in deliver_all(aim.store, texts, writer.owner).items()}
     yield from failed.items()
 
 
-def _merged(ledger: Ledger, job: Job, aim: Aim, dataset: str, others: list[Record]) -> Iterator[Record]:
-    return heapq.merge(ledger.all_records(job.name, aim.name, dataset), others, key=_place)
-
-
-def _carried_over(ledger: Ledger, job: Job, aim: Aim, dataset: str, writer: Writer) -> list[Record]:
-    """What the manifest that stands there lists and the ledger does not hold."""
-    json_key = manifest_keys(job.name, dataset, job.digest)[1]
+def _prepared(
+    ledger: Ledger, aim: Aim, header: ManifestHeader, writer: Writer, *, sealed: bool
+) -> tuple[ManifestHeader, Standing]:
+    """Read what stands there, once, and keep it if need be; returns the header to write, and what was read."""
+    key = manifest_keys(header.job, header.dataset, "json")[1]
+    known = ledger.acquisition(header.job, header.dataset)
+    told = None if known is None else Told.of(known)
+    mine = ledger.all_records(header.job, aim.name, header.dataset)
     try:
-        return _others(aim.store, json_key, dataset, ledger.all_records(job.name, aim.name, dataset))
+        standing = read_standing(aim.store, key, header.dataset, mine, units=told is None)
+        told = _sealing(told or standing.told, standing, sealed=sealed)
+        if told is not None and standing.sealed and (standing.differs or not told.sealed):
+            kept = keep_generation(aim.store, standing, header, writer.owner)
+            told = replace(told, generation=kept + 1)
     except ManifestDamaged:
-        aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{json_key}"
-        deliver(aim.store, aside, [fetch(aim.store, json_key) or b""], writer.owner)
-        return []
+        aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{key}"
+        with aim.store.read(key) as reader:
+            deliver(aim.store, aside, map(bytes, reader.chunks()), writer.owner)
+        standing = Standing()
+        told = _sealing(told, standing, sealed=sealed)
+    return replace(header, acquisition=told), standing
 
 
-def _place(record: Record) -> tuple[str, str]:
-    return record.path, record.key
+def _sealing(told: Told | None, standing: Standing, *, sealed: bool) -> Told | None:
+    """Number and seal.  A seal stays while nothing is known against it: a check writes manifests anew, and asks nobody.
+
+    What is carried over and not in the ledger may be a copy that was lost, so it must be sealed anew.
+    """
+    if told is None:
+        return None
+    stays = standing.sealed and not standing.differs and not standing.others
+    whole = told.verdict.condition is Condition.COMPLETE and (sealed or stays)
+    return replace(told, generation=standing.told.generation if standing.told else 1, sealed=whole)
 
 
-def _others(store: Store, key: str, dataset: str, mine: Iterator[Record]) -> list[Record]:
-    """What the manifest that stands there lists under keys that are not ours, ascending by path and key."""
-    try:
-        with store.read(key) as reader:
-            header, listed = read_manifest(lines_of(reader.chunks()), key)
-            if header.dataset != dataset:
-                return []
-            own = next(mine, None)
-            others = []
-            for record in listed:
-                while own is not None and _place(own) < _place(record):
-                    own = next(mine, None)
-                if own is None or _place(own) != _place(record):
-                    others.append(record)
-            return others
-    except NotFound:
-        return []
+def _merged(ledger: Ledger, aim: Aim, header: ManifestHeader, standing: Standing) -> Iterator[Record]:
+    return heapq.merge(ledger.all_records(header.job, aim.name, header.dataset), standing.others, key=place)
+
+
+def _units(
+    ledger: Ledger, header: ManifestHeader, carried: Sequence[Mapping[str, object]]
+) -> Iterator[Mapping[str, object]]:
+    """The units, fetched when they are written: those of many datasets would fill the memory."""
+    if header.acquisition is not None:
+        known = ledger.acquisition(header.job, header.dataset)
+        yield from carried if known is None else known.verdict.units
 
 
 def agent_key(host: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from coldchain.content.batches import in_batches
 from coldchain.content.pool import as_completed, threads
 from coldchain.errors import Interrupted, ManifestDamaged, NotFound, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, manifest_keys
-from coldchain.ledger.manifest_read import lines_of, read_manifest
+from coldchain.ledger.manifest_read import lines_of, read_whole_manifest
 from coldchain.model import Entry, Place, ProofKind, Record, Tally
 from coldchain.monitor import Surroundings
 from coldchain.steps.check import CheckBatch, Finding, check_batch
@@ -90,10 +90,10 @@ class Recollection:
             if not (isinstance(found, Entry) and found.path.endswith(".json")):
                 continue
             try:
-                header, records = self._open(found.path)
+                header, units, records = self._open(found.path)
                 if ledger and header.ledger != ledger:
                     continue
-                for _ in records:
+                for _ in chain(units, records):
                     pass
                 if header.destination != identity or header.job != job:
                     raise ManifestDamaged(f"{found.path} is the manifest of another place or job; it is left out")
@@ -102,10 +102,17 @@ class Recollection:
                 self.report.integrity |= isinstance(error, ManifestDamaged)
                 continue
             self.report.manifests += 1
-            self._take(job, header.dataset, self._open(found.path)[1], quick=quick)
+            self._learn(found.path)
+            self._take(job, header.dataset, self._open(found.path)[2], quick=quick)
 
-    def _open(self, key: str) -> tuple[ManifestHeader, Iterator[Record]]:
-        return read_manifest(lines_of(self._content(key)), f"{self._place.name}: {key}")
+    def _open(self, key: str) -> tuple[ManifestHeader, Iterator[dict[str, object]], Iterator[Record]]:
+        return read_whole_manifest(lines_of(self._content(key)), f"{self._place.name}: {key}")
+
+    def _learn(self, key: str) -> None:
+        """Let the ledger know what the instrument said, as far as it does not know better."""
+        header, units, _ = self._open(key)
+        if header.acquisition is not None:
+            self._ledger.learn(header.job, header.dataset, header.acquisition.acquisition(units, header.written))
 
     def _content(self, key: str) -> Iterator[bytes | memoryview]:
         with self._store.read(key) as reader:
