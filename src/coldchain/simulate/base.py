@@ -24,6 +24,8 @@ from coldchain.simulate.steps import Step
 
 SIMULATORS = {
     "cellpainting": "coldchain.simulate.cellpainting.acquire:SIMULATOR",
+    "cellpainting-cv8000": "coldchain.simulate.cellpainting.acquire:CV8000",
+    "cellpainting-imagexpress": "coldchain.simulate.cellpainting.acquire:IMAGEXPRESS",
     "cytof": "coldchain.simulate.cytof:SIMULATOR",
     "ifcb": "coldchain.simulate.ifcb:SIMULATOR",
     "merscope": "coldchain.simulate.merscope.acquire:SIMULATOR",
