@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from coldchain.config.values import Job
-from coldchain.errors import ConfigurationError
 from coldchain.instruments.base import Habits, Judge, Look, Unjudged
-from coldchain.model import OWN_FOLDER, REST, Dataset, Part
+from coldchain.instruments.folders import folders_like
+from coldchain.model import REST, Dataset, Part
 from coldchain.stores.base import Store
 
 
@@ -31,12 +30,7 @@ class Files:
         if pattern == "whole":
             yield Dataset(REST)
             return
-        levels = ["*"] if pattern == "folders" else pattern.split("/")
-        if "" in levels or ".." in levels or "**" in levels:
-            raise ConfigurationError(
-                f'datasets = "{pattern}": use "folders", "whole", or one pattern for each level, such as "*/2024-*"'
-            )
-        for root in _roots(source, "", levels):
+        for root in folders_like(source, "*" if pattern == "folders" else pattern, self.habits.datasets):
             yield Dataset(root, (Part(root),))
 
     def judge(self, dataset: Dataset, look: Look) -> Judge:
@@ -44,18 +38,6 @@ class Files:
 
     def marker(self, dataset: Dataset, path: str) -> str | None:
         return None
-
-
-def _roots(source: Store, folder: str, levels: list[str]) -> Iterator[str]:
-    for name in source.folders(folder):
-        if not folder and name == OWN_FOLDER:
-            continue
-        if fnmatchcase(name, levels[0]):
-            path = f"{folder}/{name}" if folder else name
-            if len(levels) == 1:
-                yield path
-            else:
-                yield from _roots(source, path, levels[1:])
 
 
 INSTRUMENT = Files()
