@@ -123,7 +123,6 @@ def _plane(plate: Plate, shot: Shot) -> Iterator[str]:
     yield _prop("Instrument Serial Number", "string", SERIAL, kind="custom-prop")
     yield _prop("SiteX", "float", column + 1, kind="custom-prop")
     yield _prop("SiteY", "float", row + 1, kind="custom-prop")
-    yield _prop("Timepoint", "float", 1, kind="custom-prop")
 
 
 def _prop(name: str, of: str, value: object, kind: str = "prop") -> str:
