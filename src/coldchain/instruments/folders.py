@@ -19,8 +19,9 @@ def folders_like(source: Store, pattern: str, words: Sequence[str]) -> Iterator[
     """
     levels = pattern.split("/")
     if not set(pattern) & set("*?["):
+        meant = suggestion(pattern, words)
         raise ConfigurationError(
-            f'datasets = "{pattern}": no word of this instrument, nor a pattern such as "*/*"; {suggestion(pattern, words)}'
+            f'datasets = "{pattern}": no word of this instrument, nor a pattern such as "*/*"; {meant}'
         )
     if not {"", ".", "..", "**"}.isdisjoint(levels):
         known = ", ".join(f'"{word}"' for word in words)
