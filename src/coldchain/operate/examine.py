@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from coldchain.config.values import Job
+from coldchain.errors import ConfigurationError
 from coldchain.instruments.base import Instrument, Look, known_instruments, open_instrument
 from coldchain.model import OWN_FOLDER, Dataset, Oddity, Tally
 from coldchain.steps.scan import Walks, scan
@@ -51,7 +52,11 @@ def fits(source: Store) -> tuple[list[Fit], int]:
     names = list(islice(_sample(source), _SAMPLED))
     found = []
     for name in known_instruments():
-        recognised, why = open_instrument(name).recognise(names)
+        try:
+            instrument = open_instrument(name)
+        except ConfigurationError:  # of another package, and broken; a job that names it hears of it
+            continue
+        recognised, why = instrument.recognise(names)
         if recognised:
             found.append(Fit(name, recognised, why))
     return sorted(found, key=lambda fit: (-fit.recognised, fit.instrument)), len(names)

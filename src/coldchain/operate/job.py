@@ -55,8 +55,9 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
             report.notes.append(str(error))
             _end(ledger, report, around, begun, exit_code=error.exit_code)
             raise
+        report.ended = around.clock()
+        _leave_word(opened_job, ledger, report)  # before the run has ended: whoever is killed here is swept up after
         _end(ledger, report, around, begun, exit_code=report.exit_code)
-        _leave_word(opened_job, ledger, report)
     return report
 
 
