@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Callable
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +14,7 @@ import pytest
 import tifffile
 
 from coldchain.simulate.base import open_simulator
+from coldchain.simulate.cellpainting import tiff
 from coldchain.simulate.cellpainting.plate import Plate, Well, plan_plate
 from coldchain.simulate.faults import FAULTS
 from coldchain.simulate.steps import Append, Close, Open, Step
@@ -83,6 +87,22 @@ def test_every_image_opens_and_has_pixels_of_16_bits(plays: dict[str, tuple[Path
             assert {"Software", "DateTime"} <= {tag.name for tag in page.tags}
             seen.add(pixels.tobytes())
     assert len(seen) == len(found) + len(list(plays[maker][0].rglob("[SD]C_*.tif")))
+
+
+@pytest.mark.parametrize("lay_out", [tiff.pixels_first, tiff.directory_first])
+@pytest.mark.parametrize("rows", [1, 7, 16])
+def test_a_tiff_gives_back_the_pixels_that_it_was_made_of(
+    lay_out: Callable[[list[bytes], list[tiff.Tag]], bytes], rows: int
+) -> None:
+    pixels = bytes(range(256)) + bytes(range(256))[::-1]
+    strips = [pixels[at : at + 32 * rows] for at in range(0, 512, 32 * rows)]
+    for compression, pack in ((tiff.UNCOMPRESSED, bytes), (tiff.DEFLATE, zlib.compress)):
+        tags = [*tiff.grey(16, compression, rows), tiff.text(270, "text"), tiff.text(305, "µ"), tiff.text(306, "odd…")]
+        content = lay_out([pack(strip) for strip in strips], tags)
+        with tifffile.TiffFile(BytesIO(content)) as file:
+            assert file.pages[0].asarray().tobytes() == pixels
+            assert [file.pages[0].tags[number].value for number in (270, 305, 306)] == ["text", "µ", "odd?"]
+        assert sum(content.count(strip) for strip in {pack(strip) for strip in strips}) == len(strips)
 
 
 @every_maker

@@ -7,7 +7,7 @@ large they are, follows from the scale:
 * 1 is 10 wells x 4 sites x 5 channels, 64 MB;
 * from 1 on images grow with the scale and bytes with its square root only, until at 144 the plate is full:
   384 wells x 9 sites x 8 channels = 27,648 images (as the plates of JUMP), small ones, 768 MB;
-* beyond, the images grow, bytes with the scale, up to the pixels of the real camera: some 50 GB, at about 10,000.
+* beyond, the images grow, bytes with the scale, up to the pixels of the real camera (Phenix: 50 GB, at about 10,000).
 """
 
 from __future__ import annotations
