@@ -8,16 +8,25 @@ import re
 import struct
 import tomllib
 import zipfile
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coldchain.simulate.base import Options
+from coldchain.config.values import Job
+from coldchain.instruments.merscope import INSTRUMENT
+from coldchain.model import REST, Place
+from coldchain.operate.examine import examine
+from coldchain.simulate.base import Options, open_simulator
 from coldchain.simulate.merscope.acquire import acquire
 from coldchain.simulate.merscope.run import plan_run
-from coldchain.simulate.steps import Append, Open, Opening, Step
-from tests.simulate.playing import START, completed, options, play_named
+from coldchain.simulate.play import play
+from coldchain.simulate.steps import Append, Close, Mark, Open, Opening, Pause, Step
+from coldchain.stores.base import open_store
+from coldchain.verdict import Condition, Verdict
+from tests.simulate.playing import START, Clock, completed, options, play_all, play_named
 
 RAW_MARKERS = ["EXPERIMENT_FINISHED", "RAW_DATA_SYNC_FINISHED", "MERLIN_START", "MERLIN_FINISHED"]
 
@@ -221,3 +230,98 @@ def test_small_files_have_the_keys_and_columns_of_real_ones(data: Path, raw: Pat
             theirs[key]["sequence"] for key in theirs if "ilm" in key
         ]
     assert {path.name for path in real_raw.iterdir() if path.suffix != ".csv"} <= {path.name for path in raw.iterdir()}
+
+
+# --- what the instrument makes of it ----------------------------------------------------------------------------------
+
+SOON, LATER = timedelta(minutes=30), timedelta(days=2)
+"""After the last byte: while the run may still go on, and when nobody expects that any more."""
+
+
+def judged(folder: Path, after: timedelta, *parts: str) -> Verdict | None:
+    job = Job("j", Place("s", str(folder)), (), "merscope", parts=parts)
+    found = examine(INSTRUMENT, open_store(job.source), job, datetime.now(UTC) + after)
+    return next((one.verdict for one in found if one.dataset.name != REST), None)
+
+
+def conditions(folder: Path, *parts: str) -> list[Condition]:
+    verdicts = [judged(folder, after, *parts) for after in (SOON, LATER)]
+    return [verdict.condition for verdict in verdicts if verdict is not None]
+
+
+def worth_a_look(number: int, step: Step) -> bool:
+    """Whenever a file is there anew or closed, and at some moments while it grows."""
+    return isinstance(step, Open | Close | Mark) or number % 7 == 0
+
+
+def test_a_run_is_never_called_complete_before_it_is(tmp_path: Path) -> None:
+    clock = Clock()
+    steps = open_simulator("merscope").steps(options(seed=3, scale=0.02))
+    moments, marker = [], ""
+    for number, progress in enumerate(play(steps, tmp_path, None, clock.sleep, clock.monotonic)):
+        if not worth_a_look(number, progress.step) or not progress.files:
+            continue
+        if isinstance(progress.step, Mark):
+            marker = progress.step.path.rpartition("/")[2]
+        for parts in ((), ("raw_data",), ("output",)):
+            for condition in conditions(tmp_path, *parts):
+                moments.append((marker, parts, condition))
+    complete = {(marker, parts) for marker, parts, condition in moments if condition is Condition.COMPLETE}
+    assert complete == {
+        # Of the raw data alone the marker of their copying tells ...
+        ("RAW_DATA_SYNC_FINISHED", ("raw_data",)),
+        ("MERLIN_START", ("raw_data",)),
+        ("MERLIN_FINISHED", ("raw_data",)),
+        # ... a run to which no analysis came for two days has none ...
+        ("RAW_DATA_SYNC_FINISHED", ()),
+        # ... and everything is there when the analysis is done.
+        ("MERLIN_FINISHED", ()),
+        ("MERLIN_FINISHED", ("output",)),
+    }
+    synced = [condition for marker, parts, condition in moments if (marker, parts) == ("RAW_DATA_SYNC_FINISHED", ())]
+    assert synced == [Condition.ACQUIRING, Condition.COMPLETE]
+    before = [condition for marker, parts, condition in moments if not marker and parts != ("output",)]
+    assert len(before) > 300
+    assert set(before[::2]) == {Condition.ACQUIRING}
+    assert set(before[1::2]) == {Condition.INCOMPLETE}
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.1])
+@pytest.mark.parametrize(
+    ("fault", "missing", "unwhole"),
+    [("crash", None, 1), ("truncate", 0, 1), ("missing", 1, 0), ("growing", 1, 1)],
+)
+def test_a_run_in_which_something_went_wrong_is_never_complete(
+    tmp_path: Path, scale: float, fault: str, missing: int | None, unwhole: int
+) -> None:
+    play_all(open_simulator("merscope").steps(options(seed=3, scale=scale, fault=fault)), tmp_path, at_most=3000)
+    assert conditions(tmp_path) == [Condition.ACQUIRING, Condition.INCOMPLETE]
+    assert conditions(tmp_path, "raw_data") == [Condition.ACQUIRING, Condition.INCOMPLETE]
+    verdict = judged(tmp_path, LATER)
+    assert verdict
+    assert len(verdict.unwhole) == unwhole
+    assert all(path.endswith(".dax") for path in verdict.unwhole)
+    assert verdict.missing_count == missing or (missing is None and verdict.missing_count > 1)
+
+
+def test_a_file_that_never_stops_growing_is_held_at_whatever_length(tmp_path: Path) -> None:
+    clock = Clock()
+    steps = open_simulator("merscope").steps(options(seed=3, scale=0.02, fault="growing"))
+    pauses = 0
+    for progress in play(islice(steps, 900), tmp_path, None, clock.sleep, clock.monotonic):
+        if isinstance(progress.step, Pause):
+            pauses += 1
+            verdict = judged(tmp_path, LATER)
+            assert verdict
+            assert (verdict.condition, len(verdict.unwhole)) == (Condition.INCOMPLETE, 1)
+        if pauses == 20:
+            break
+    assert pauses == 20
+
+
+def test_a_late_image_is_told_of_and_does_not_make_a_whole_run_less(tmp_path: Path) -> None:
+    play_named("merscope", tmp_path, options(seed=3, scale=0.1, fault="late"))
+    verdict = judged(tmp_path, LATER)
+    assert verdict
+    assert verdict.condition is Condition.COMPLETE
+    assert "1 .dax more than were planned: stack_10_0001_late.dax" in verdict.summary
