@@ -6,7 +6,8 @@ RULES is a JSON file that is read before each call, so that a test changes it wh
      "nfd": true,             names are kept decomposed
      "strip": ".",            these characters are dropped from the end of a name
      "short": 1000,           write() takes at most so many bytes (with --direct)
-     "faults": [{"op": "fsync", "errno": 5, "match": "a", "skip": 1, "times": 2}]}
+     "faults": [{"op": "fsync", "errno": 5, "match": "a", "skip": 1, "times": 2},
+                {"op": "write", "errno": 5, "every": 2}]}
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
             if fault["op"] == op and fault.get("match", "") in path:
                 self._met[number] += 1
                 skip = fault.get("skip", 0)
-                if skip < self._met[number] <= skip + fault.get("times", 1 << 30):
+                strikes = self._met[number] % fault.get("every", 1) == 0
+                if strikes and skip < self._met[number] <= skip + fault.get("times", 1 << 30):
                     raise mfusepy.FuseOSError(fault["errno"])
         real = self._backing
         for name in filter(None, path.split("/")):
