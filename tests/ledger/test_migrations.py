@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 
-from coldchain.errors import LedgerNewer
+from coldchain.errors import LedgerError, LedgerNewer
 from coldchain.ledger import schema
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.migrations import SCRIPTS, upgrade
 from coldchain.ledger.opening import open_for_writing
+from coldchain.verdict import Condition, Verdict
 from tests.ledger.making import DATASET, DISK, JOB, NOW, meet, verified
 
 SECOND = """
@@ -113,6 +114,23 @@ def test_a_step_keeps_what_was_recorded_and_the_older_program_then_refuses(url: 
         assert ledger.verify_chain().first_broken is None
     with pytest.raises(LedgerNewer, match="0003"):
         Ledger.open(url, now=NOW)
+
+
+def test_a_ledger_of_the_first_version_keeps_its_records_and_gets_acquisitions(url: str) -> None:
+    with Ledger.open(url, now=NOW) as ledger:
+        run = meet(ledger)
+        ledger.record(run, JOB, DATASET, [verified("a")], NOW)
+        with ledger._database.write() as connection:
+            connection.execute(text("DROP TABLE acquisitions"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(LedgerError, match="older coldchain"):
+        Ledger.open_read_only(url)
+    with Ledger.open(url, now=NOW) as ledger:
+        assert len(list(ledger.stored(JOB, DISK, DATASET))) == 1
+        assert ledger.acquisition(JOB, DATASET) is None
+        ledger.judge(run, JOB, DATASET, "files", "ab", Verdict(Condition.COMPLETE), {}, NOW)
+        assert ledger.conditions(JOB) == {DATASET: Condition.COMPLETE}
+        assert ledger.verify_chain().first_broken is None
 
 
 def test_a_step_that_is_cut_off_leaves_the_ledger_as_it_was(url: str, newer: Path) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from coldchain.ledger.columns import moment
 from coldchain.ledger.manifest_acquisition import Told, as_fields, unit_lines
-from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, encoded, named, stamped
+from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, encoded, named, size_limit_bytes, stamped
 from coldchain.ledger.quoting import quote_dataset, unquote_dataset
 from coldchain.model import OWN_FOLDER, Record
 
@@ -155,8 +155,8 @@ def _header_line(header: ManifestHeader, end: bytes) -> bytes:
         "coldchain": header.coldchain,
     }
     if header.acquisition is not None:
-        taken = 6 * len(encoded(fields)) + 64  # at most, should the line become one of escapes
-        fields["acquisition"] = as_fields(header.acquisition, LINE_LIMIT_BYTES - taken)
+        room_bytes = LINE_LIMIT_BYTES - size_limit_bytes(fields) - 64
+        fields["acquisition"] = as_fields(header.acquisition, room_bytes)
     return encoded(fields)[:-1] + end
 
 

@@ -19,6 +19,7 @@ from coldchain.ledger.manifest_fields import (
     read_number,
     read_text,
     read_time,
+    size_limit_bytes,
     stamped,
 )
 from coldchain.verdict import KEPT, Condition, Remark, Verdict
@@ -81,7 +82,7 @@ def as_fields(told: Told, room_bytes: int) -> dict[str, object]:
             "generation": told.generation,
             "sealed": told.sealed,
         }
-        if not (missing or remarks) or _size_bytes(fields) <= room_bytes:
+        if not (missing or remarks) or size_limit_bytes(fields) <= room_bytes:
             return fields
         missing, remarks = missing[: len(missing) // 2], remarks[: len(remarks) // 2]
 
@@ -125,9 +126,9 @@ def unit_lines(units: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
 
 def fitting(values: Mapping[str, object], room_bytes: int) -> Mapping[str, object]:
     """All of it where it fits, else ``unit`` and as many of the other values as do, the smallest ones first."""
-    if _size_bytes(values) <= room_bytes:
+    if size_limit_bytes(values) <= room_bytes:
         return values
-    sizes = {key: _size_bytes({key: value}) for key, value in values.items()}
+    sizes = {key: size_limit_bytes({key: value}) for key, value in values.items()}
     kept, room = set(), room_bytes
     for key in sorted(sizes, key=lambda key: (key != "unit", sizes[key])):
         room -= sizes[key]
@@ -139,9 +140,3 @@ def fitting(values: Mapping[str, object], room_bytes: int) -> Mapping[str, objec
 
 def _remark(remark: Remark) -> dict[str, object]:
     return named("path", remark.path) | {"sentence": remark.sentence}
-
-
-def _size_bytes(values: Mapping[str, object]) -> int:
-    """What it takes at most; a line that holds a lone surrogate anywhere is ASCII throughout."""
-    line = encoded(values)
-    return len(line) if line.isascii() else len(line) + 5 * sum(byte > 0x7F for byte in line)

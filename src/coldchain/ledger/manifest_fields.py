@@ -30,6 +30,11 @@ def encoded(fields: Mapping[str, object]) -> bytes:
         return _ascii(fields).encode("ascii")
 
 
+def size_limit_bytes(fields: Mapping[str, object]) -> int:
+    """What ``encoded`` makes of them at most: as part of a line that holds a lone surrogate anywhere."""
+    return len(_ascii(fields))
+
+
 def named(field: str, name: str) -> dict[str, object]:
     """A name to read and, where that cannot tell them, its bytes."""
     for kind, errors in (("", "strict"), ("_b64", "surrogateescape"), ("_wtf8_b64", "surrogatepass")):

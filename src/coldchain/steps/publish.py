@@ -59,8 +59,11 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
             header, _merged(ledger, aim, header, standing), _units(ledger, header, standing.units)
         )
         owners |= {sums_key: dataset, json_key: dataset}
-    failed = {owners[key]: error for key, error in deliver_all(aim.store, texts, writer.owner).items()}
-    yield from failed.items()
+    try:
+        failed = deliver_all(aim.store, texts, writer.owner)
+    except StoreError as error:
+        failed = dict.fromkeys(texts, error)
+    yield from {owners[key]: error for key, error in failed.items()}.items()
 
 
 def _prepared(
