@@ -61,7 +61,9 @@ def read_table(pieces: Iterable[bytes], *, new: bool) -> Table:
                     rois += 1
                     end = max(end, int(columns[width_at + 2]) + width * int(columns[width_at + 1]))
             except (ValueError, IndexError):
-                return Table(rois, len(triggers), end, f"row {rows:,} of its .adc makes no sense")
+                columns = [b"no number"]
+            if not columns[0].isdigit():
+                return Table(rois, len(triggers), 0, f"row {rows:,} of its .adc makes no sense")
             triggers.add(columns[0])
     fault = "its .adc ends in the middle of a row" if rest else ""
     if end > _LARGEST_ROI_BYTES:
