@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import tifffile
 
+from coldchain.config.values import Job, Place
+from coldchain.instruments.base import open_instrument
+from coldchain.operate.examine import examine
 from coldchain.simulate.base import open_simulator
 from coldchain.simulate.cellpainting import tiff
 from coldchain.simulate.cellpainting.plate import Plate, Well, plan_plate
 from coldchain.simulate.faults import FAULTS
 from coldchain.simulate.steps import Append, Close, Open, Step
+from coldchain.stores.base import open_store
+from coldchain.verdict import Condition, Verdict
 from tests.simulate.playing import START, completed, options, play_all, play_named, tree
 
 PHENIX, IMAGEXPRESS, CV8000 = "cellpainting", "cellpainting-imagexpress", "cellpainting-cv8000"
@@ -32,13 +38,14 @@ IMAGE = {
         r"CellPainting-P\d{4}_(?P<well>[A-P]\d\d)_T0001F(?P<site>\d{3})L01A(?P<action>\d\d)Z01C(?P<channel>\d\d)\.tif"
     ),
 }
+Plays = dict[str, tuple[Path, list[Step]]]
+"""By maker: where a flawless toy was played, and its steps."""
 every_maker = pytest.mark.parametrize("maker", MAKERS)
 every_fault = pytest.mark.parametrize("fault", sorted(FAULTS))
 
 
 @pytest.fixture(scope="module")
-def plays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[Step]]]:
-    """By maker: where a flawless toy was played, and its steps."""
+def plays(tmp_path_factory: pytest.TempPathFactory) -> Plays:
     folders = {maker: tmp_path_factory.mktemp(maker) for maker in MAKERS}
     return {maker: (folder, play_named(maker, folder, options(scale=SCALE))) for maker, folder in folders.items()}
 
@@ -74,11 +81,12 @@ def pixels_of(path: Path) -> int:
 
 
 @every_maker
-def test_every_image_opens_and_has_pixels_of_16_bits(plays: dict[str, tuple[Path, list[Step]]], maker: str) -> None:
+def test_every_image_opens_and_has_pixels_of_16_bits(plays: Plays, maker: str) -> None:
+    corrections = list(plays[maker][0].rglob("[SD]C_*.tif"))
     found = images(maker, plays[maker][0])
     assert len(found) == 4 * 2 * 5
     seen = set()
-    for path in [*found, *(plays[maker][0].rglob("[SD]C_*.tif"))]:
+    for path in [*found, *corrections]:
         with tifffile.TiffFile(path) as file:
             (page,) = file.pages
             pixels = page.asarray()
@@ -86,7 +94,7 @@ def test_every_image_opens_and_has_pixels_of_16_bits(plays: dict[str, tuple[Path
             assert 50 < pixels.mean() < 5000
             assert {"Software", "DateTime"} <= {tag.name for tag in page.tags}
             seen.add(pixels.tobytes())
-    assert len(seen) == len(found) + len(list(plays[maker][0].rglob("[SD]C_*.tif")))
+    assert len(seen) == len(found) + len(corrections)
 
 
 @pytest.mark.parametrize("lay_out", [tiff.pixels_first, tiff.directory_first])
@@ -106,9 +114,7 @@ def test_a_tiff_gives_back_the_pixels_that_it_was_made_of(
 
 
 @every_maker
-def test_images_come_well_by_well_site_by_site_channel_by_channel_and_are_the_data(
-    plays: dict[str, tuple[Path, list[Step]]], maker: str
-) -> None:
+def test_images_come_well_by_well_site_by_site_channel_by_channel_and_are_the_data(plays: Plays, maker: str) -> None:
     steps = plays[maker][1]
     data = [step.path for step in steps if isinstance(step, Open) and step.data]
     named = [IMAGE[maker].fullmatch(path.rsplit("/", 1)[-1]) for path in data]
@@ -163,7 +169,7 @@ def test_wells_at_the_edge_are_used_only_when_the_others_are_full() -> None:
 @every_maker
 @every_fault
 def test_a_struck_plate_differs_from_a_flawless_one_only_where_it_should(
-    maker: str, fault: str, plays: dict[str, tuple[Path, list[Step]]], tmp_path: Path
+    maker: str, fault: str, plays: Plays, tmp_path: Path
 ) -> None:
     play_all(open_simulator(maker).steps(options(scale=SCALE, fault=fault)), tmp_path, at_most=2000)
     flawless, struck = tree(plays[maker][0]), tree(tmp_path)
@@ -196,7 +202,7 @@ def test_a_struck_plate_differs_from_a_flawless_one_only_where_it_should(
 
 
 @pytest.fixture
-def phenix(plays: dict[str, tuple[Path, list[Step]]]) -> Path:
+def phenix(plays: Plays) -> Path:
     (plate,) = plays[PHENIX][0].iterdir()
     return plate
 
@@ -206,9 +212,7 @@ def test_a_phenix_plate_is_named_as_harmony_names_it(phenix: Path) -> None:
     assert sorted(path.name for path in phenix.iterdir()) == ["Assaylayout", "Images"]
 
 
-def test_the_index_lists_exactly_the_images_and_is_written_last(
-    phenix: Path, plays: dict[str, tuple[Path, list[Step]]]
-) -> None:
+def test_the_index_lists_exactly_the_images_and_is_written_last(phenix: Path, plays: Plays) -> None:
     assert listed_by_index(phenix) == [path.name for path in images(PHENIX, phenix)]
     assert completed(plays[PHENIX][1])[-1].endswith("/Images/Index.idx.xml")
 
@@ -237,7 +241,7 @@ def test_the_images_of_a_phenix_have_the_tags_of_real_ones(data: Path, phenix: P
 
 
 @pytest.fixture
-def imagexpress(plays: dict[str, tuple[Path, list[Step]]]) -> Path:
+def imagexpress(plays: Plays) -> Path:
     (plate,) = plays[IMAGEXPRESS][0].iterdir()
     return plate
 
@@ -246,9 +250,7 @@ def plan_of(path: Path) -> dict[str, str]:
     return dict(line.split(", ", 1) for line in path.read_text("latin-1").splitlines() if ", " in line)
 
 
-def test_the_plan_is_that_of_the_images_lies_in_both_levels_and_comes_first(
-    imagexpress: Path, plays: dict[str, tuple[Path, list[Step]]]
-) -> None:
+def test_the_plan_is_that_of_the_images_lies_in_both_levels_and_comes_first(imagexpress: Path, plays: Plays) -> None:
     name = imagexpress.name.split("_Plate_")[0]
     first, second = imagexpress / f"{name}.HTD", imagexpress / f"TimePoint_1/{name}.HTD"
     assert first.read_bytes() == second.read_bytes()
@@ -263,14 +265,9 @@ def test_the_plan_is_that_of_the_images_lies_in_both_levels_and_comes_first(
         for column, chosen in enumerate(plan[f'"WellsSelection{row}"'].split(", "), 1)
         if chosen == "TRUE"
     ]
-    sites = int(plan['"XSites"']) * int(plan['"YSites"'])
-    waves = int(plan['"NWavelengths"'])
-    expected = [
-        f"{name}_{well}_s{site}_w{wave}.TIF"
-        for well in wells
-        for site in range(1, sites + 1)
-        for wave in range(1, waves + 1)
-    ]
+    sites = range(1, int(plan['"XSites"']) * int(plan['"YSites"']) + 1)
+    waves = range(1, int(plan['"NWavelengths"']) + 1)
+    expected = [f"{name}_{well}_s{site}_w{wave}.TIF" for well, site, wave in product(wells, sites, waves)]
     assert [path.name for path in images(IMAGEXPRESS, imagexpress)] == expected
 
 
@@ -302,7 +299,7 @@ def test_the_images_of_an_imagexpress_are_metaseries(data: Path, imagexpress: Pa
 
 
 @pytest.fixture
-def cv8000(plays: dict[str, tuple[Path, list[Step]]]) -> Path:
+def cv8000(plays: Plays) -> Path:
     (outer,) = plays[CV8000][0].iterdir()
     assert re.fullmatch(r"CellPainting-P\d{4}_20240506_070800", outer.name)
     return outer / outer.name[: -len("_20240506_070800")]
@@ -312,9 +309,7 @@ def test_the_records_list_exactly_the_images(cv8000: Path) -> None:
     assert listed_by_mlf(cv8000) == [path.name for path in images(CV8000, cv8000)]
 
 
-def test_the_records_grow_with_the_images_and_the_end_is_told_last(
-    cv8000: Path, plays: dict[str, tuple[Path, list[Step]]]
-) -> None:
+def test_the_records_grow_with_the_images_and_the_end_is_told_last(cv8000: Path, plays: Plays) -> None:
     steps = plays[CV8000][1]
     records = f"{cv8000.parent.name}/{cv8000.name}/MeasurementData.mlf"
     whole = ""
@@ -357,3 +352,47 @@ def test_the_detail_counts_what_is_there(cv8000: Path) -> None:
     (sample,) = detail.iter(f"{BTS}MeasurementSamplePlate")
     assert (cv8000 / sample.get(f"{BTS}WellPlateProductFileName", "")).exists()
     assert (cv8000 / detail.get(f"{BTS}MeasurementSettingFileName", "")).exists()
+
+
+# --- what the instrument says of them ---------------------------------------------------------------------------------
+
+
+def judged(maker: str, folder: Path, fault: str = "", *, later: timedelta = timedelta(0)) -> Verdict:
+    """The verdict of the only dataset that is found, of a play that nobody has written to for some time."""
+    play_all(open_simulator(maker).steps(options(scale=SCALE, fault=fault)), folder)
+    place = Place("source", str(folder))
+    job = Job("plates", place, (), "cellpainting")
+    found = examine(open_instrument("cellpainting"), open_store(place), job, datetime.now(UTC) + later)
+    (plate,) = [examined for examined in found if examined.tally.files]
+    return plate.verdict
+
+
+@every_maker
+def test_a_flawless_plate_is_complete(maker: str, tmp_path: Path) -> None:
+    verdict = judged(maker, tmp_path)
+    assert (verdict.condition, verdict.missing_count, verdict.unwhole) == (Condition.COMPLETE, 0, {})
+    assert verdict.remarks == ()
+
+
+@every_maker
+@pytest.mark.parametrize(
+    ("later", "condition"), [(timedelta(0), Condition.ACQUIRING), (timedelta(days=2), Condition.INCOMPLETE)]
+)
+def test_a_plate_that_crashed_is_being_acquired_and_then_incomplete(
+    maker: str, later: timedelta, condition: Condition, tmp_path: Path
+) -> None:
+    assert judged(maker, tmp_path, "crash", later=later).condition == condition
+
+
+@every_maker
+def test_a_plate_with_an_image_cut_short_is_not_complete(maker: str, tmp_path: Path) -> None:
+    verdict = judged(maker, tmp_path, "truncate", later=timedelta(days=2))
+    assert verdict.condition == Condition.INCOMPLETE
+    (cut,) = verdict.unwhole
+    assert cut.endswith(images(maker, tmp_path)[-1].name)
+
+
+@every_maker
+def test_a_plate_without_one_image_is_not_complete(maker: str, tmp_path: Path) -> None:
+    verdict = judged(maker, tmp_path, "missing", later=timedelta(days=2))
+    assert (verdict.condition, verdict.missing_count, verdict.unwhole) == (Condition.INCOMPLETE, 1, {})
