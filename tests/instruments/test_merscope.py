@@ -379,3 +379,15 @@ def test_on_the_acquisition_computer_the_end_of_the_experiment_is_the_end(
     assert judged(tmp_path / "D", SOON).condition is Condition.COMPLETE
     (run / "EXPERIMENT_FINISHED").unlink()
     assert judged(tmp_path / "D", SOON).summary == "EXPERIMENT_FINISHED is not there"
+
+
+def test_a_single_file_from_the_future_does_not_end_the_acquisition(drive: Path, raw: Path) -> None:
+    (raw / "MERLIN_FINISHED").unlink()
+    date(raw / "data/stack_0_0000.dax", LATER + timedelta(days=400))
+    assert judged(drive, SOON).condition is Condition.ACQUIRING
+    assert judged(drive, LATER).condition is Condition.INCOMPLETE
+
+
+def test_beside_the_three_trees_another_copy_is_named_by_its_place_from_the_beginning(tmp_path: Path) -> None:
+    found = names_in(tmp_path, [f"D/MERSCOPEDATA/{REAL}/data/a", f"Z/merfish_raw_data/{OTHER}/a"])
+    assert set(found) == {f"D/MERSCOPEDATA/{REAL}", OTHER}
