@@ -14,7 +14,8 @@ from typing import NamedTuple
 from coldchain.errors import StoreError
 from coldchain.instruments.cellpainting.htd import MOST_BYTES, MOST_PLACES, Plan, is_whole, read_plan
 from coldchain.instruments.cellpainting.names import METAXPRESS_IMAGE
-from coldchain.instruments.cellpainting.plate import Files, Findings, images as in_words, kept
+from coldchain.instruments.cellpainting.plate import Files, Findings, kept
+from coldchain.instruments.cellpainting.plate import images as in_words
 from coldchain.verdict import KEPT, Remark
 
 TIME = re.compile(r"(?:^|/)TimePoint_(\d{1,6})(?=/)", re.IGNORECASE)
@@ -45,8 +46,7 @@ def judge_imagexpress(files: Files) -> Findings:
     if plan:
         findings.counted = True
         places = _places(images, plan)
-        sites = _numbering(places, plan)
-        _count(findings, places, plan.wells, sites, plan.waves)
+        _count(findings, places, plan.wells, _numbering(places, plan), plan.waves)
         findings.catalogue["images_expected"] = findings.expected
         _count_times(findings, places, plan.times)
         findings.note = f"{in_words(len(images))}, all whole, of every well, site and wavelength of the plan"
