@@ -23,7 +23,10 @@ def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> None:
 def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) -> dict[str, StoreError]:
     """Write whole files over those that stand there, durably, with one flush for all; returns what failed."""
     failed: dict[str, StoreError] = {}
-    staging = store.stage(owner)
+    try:
+        staging = store.stage(owner)
+    except StoreError as error:
+        return dict.fromkeys(texts, error)
     try:
         staged = []
         for key, lines in texts.items():

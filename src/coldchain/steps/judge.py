@@ -16,6 +16,9 @@ from coldchain.verdict import UNJUDGED, Condition, Verdict
 
 OPEN = (Condition.ACQUIRING, Condition.INCOMPLETE)
 
+_ASKED = ""
+"""The name, among the units that are remembered, of what else a verdict depends on: the version, the job's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -61,8 +64,8 @@ class Judging:
         self._judge = instrument.judge(dataset, self._look)
         self._known = known
         self._hasher = hashlib.blake2b(digest_size=16)
-        asked = (__version__, instrument.name, dataset, job.personal, job.flag, job.growing)
-        self._hasher.update(repr(asked).encode("utf-8", "backslashreplace"))
+        asked = (__version__, dataset, job.personal, job.flag, job.growing)
+        self._asked = hashlib.blake2b(repr(asked).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
     def see(self, entry: Entry) -> None:
         """Take notice of the next file, also of one that the job does not select: it may be what makes others whole."""
@@ -77,15 +80,21 @@ class Judging:
         if isinstance(self._judge, Unjudged):
             return Judged()
         stamp = self._hasher.hexdigest()
-        if self._known is not None and self._known.stamp == stamp and _lasts(self._known.verdict):
+        if self._known is not None and self._still_true(self._known, stamp):
             verdict, remembered = self._known.verdict, self._known.remembered
         else:
-            verdict, remembered = self._judge.verdict(), self._look.remembered
+            verdict, remembered = self._judge.verdict(), {**self._look.remembered, _ASKED: self._asked}
         if waiting and verdict.condition is Condition.COMPLETE:
             verb = "files are" if waiting > 1 else "file is"
             summary = f"{waiting:,} {verb} still being written; otherwise: {verdict.summary or 'whole'}"
             verdict = replace(verdict, condition=Condition.ACQUIRING, summary=summary)
         return Judged(verdict, stamp, remembered)
+
+
+    def _still_true(self, known: Acquisition, stamp: str) -> bool:
+        """Whether the same question was asked of the same files, and time alone changes nothing."""
+        same = known.stamp == stamp and known.remembered.get(_ASKED) == self._asked
+        return same and _lasts(known.verdict)
 
 
 def _lasts(verdict: Verdict) -> bool:
