@@ -9,7 +9,6 @@ import csv
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -54,17 +53,6 @@ class Texts:
             self.remark(path, f"is no valid JSON: {_short(error)}")
             return None
         return value
-
-    def toml(self, path: str) -> Mapping[str, object]:
-        """The table, an empty one when there is no sense in it."""
-        text = self.read(path, TOML_BYTES)
-        if text is None:
-            return {}
-        try:
-            return tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.remark(path, f"is no valid TOML: {_short(error)}")
-            return {}
 
     def remark(self, path: str, sentence: str) -> None:
         """Keep a word on a file."""
@@ -175,10 +163,19 @@ def read_organization(texts: Texts, path: str) -> list[str]:
     return list(names)
 
 
-def frames_of(settings: Mapping[str, object]) -> int:
-    """Frames of each image of a stack: one for each of the ``z_positions`` of its settings; 0 when they do not say."""
-    positions = settings.get("z_positions")
-    return len(positions) if isinstance(positions, list) else 0
+_Z_POSITIONS = re.compile(r"^z_positions\s*=\s*\[([-+.,\w\s]*)\]", re.ASCII | re.MULTILINE)
+
+
+def read_frames(texts: Texts, path: str) -> int:
+    """Frames of each image of a stack: one for each of the ``z_positions`` of its settings; 0 when they do not say.
+
+    This one array is looked for, because tomllib takes 16 seconds for 64 KB of dotted keys.
+    """
+    text = texts.read(path, TOML_BYTES)
+    found = _Z_POSITIONS.search(text or "")
+    if found is None and text is not None:
+        texts.remark(path, "has no z_positions")
+    return sum(bool(number.strip()) for number in found[1].split(",")) if found else 0
 
 
 _DIMENSIONS = re.compile(r"^frame dimensions\s*=\s*(\d{1,6})\s*x\s*(\d{1,6})\s*$", re.ASCII | re.MULTILINE)

@@ -9,8 +9,8 @@ from coldchain.instruments.merscope.headers import (
     Experiment,
     Plan,
     Texts,
-    frames_of,
     read_experiment,
+    read_frames,
     read_inf,
     read_organization,
     read_plan,
@@ -108,7 +108,7 @@ class RawData:
                 area, said = read_inf(texts, f"{self.root}/data/{stack.first_inf}")
                 pixels = pixels or area
             settings = f"settings/{plan.stacks.get(stack.name, '')}"
-            planned = frames_of(texts.toml(f"{self.root}/{settings}")) if settings in self.files else 0
+            planned = read_frames(texts, f"{self.root}/{settings}") if settings in self.files else 0
             usual, _ = stack.usual_bytes()
             # One image may have been broken off, and its .inf says so truly: it counts when it is as most are.
             frames[stack.name] = said if said and usual == said * pixels * PIXEL_BYTES else planned or said
