@@ -37,7 +37,14 @@ class Traits:
     stable_inodes: bool = False
     """ctime and inode mean something here: a change of either is a hint that the file changed."""
     vouches: tuple[str, ...] = ()
-    """Digest algorithms that the store computes and checks by itself."""
+    """Digest algorithms that the store may compute and check by itself, see ``Staging.vouched``."""
+    keeps_mtime: bool = True
+    """A stored file shows the time of its source; else the time when it was written."""
+    has_folders: bool = True
+    """A file and a folder cannot share a name."""
+    proves_published: bool = False
+    """There is no rename, so what is staged can be read back only when it has its name (and is taken back by
+    ``Staging.discard`` when it turns out wrong)."""
 
 
 class Reader(Protocol):
@@ -99,7 +106,17 @@ class Staging(Protocol):
         """Let the next flush also make durable what already stands under ``key``; for files that are adopted."""
 
     def read_back(self, key: str) -> Reader:
-        """Open what was staged for ``key`` once more, past every cache that there is a way past."""
+        """Open what was staged for ``key`` once more, past every cache that there is a way past.
+
+        Where ``Traits.proves_published``, only after it was published; a StoreError before that.
+        """
+
+    def vouched(self, key: str) -> str:
+        """Name the digest by which the store itself compared what it keeps for ``key`` with what it was sent.
+
+        One of ``Traits.vouches``, and only if the store was seen to refuse what does not fit it; "" when nothing
+        vouches.  To be asked after publishing.
+        """
 
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
         """Let the closed files among ``keys`` appear under their names, and make the names durable.
@@ -110,7 +127,10 @@ class Staging(Protocol):
         """
 
     def discard(self, key: str) -> None:
-        """Forget one closed file; leaves nothing behind."""
+        """Forget one closed file; leaves nothing behind.
+
+        Where ``Traits.proves_published``, also take back what was published, if nobody replaced it since.
+        """
 
     def close(self) -> None:
         """Forget everything that was not published."""

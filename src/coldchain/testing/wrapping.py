@@ -33,6 +33,7 @@ Verb = Literal[
     "staging.flush",
     "staging.settle",
     "staging.read_back",
+    "staging.vouched",
     "staging.publish",  # the whole call ...
     "publish.key",  # ... and each of its keys
     "staging.discard",
@@ -146,6 +147,10 @@ class WrappedStaging:
         """Pass it on."""
         reader = self._around(Call("staging.read_back", key), lambda: self._inner.read_back(key))
         return WrappedReader(reader, key, self._around)
+
+    def vouched(self, key: str) -> str:
+        """Pass it on."""
+        return self._around(Call("staging.vouched", key), lambda: self._inner.vouched(key))
 
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
         """Pass it on key by key; an error of one key becomes its result."""

@@ -110,6 +110,10 @@ class LocalStaging:
         except OSError as error:
             raise self._error(error, key) from error
 
+    def vouched(self, key: str) -> str:
+        """A file system vouches for nothing."""
+        return ""
+
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
         """Rename, then make the names durable; a failure of that last step is raised for all."""
         results: dict[str, Entry | StoreError] = {}

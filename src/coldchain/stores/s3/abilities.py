@@ -1,0 +1,130 @@
+"""Which of its promises does a server keep?
+
+"No error" does not mean that a condition was heeded or that a checksum was compared: older servers ignore headers that
+they do not know.  So what must be refused is tried once, with small objects in coldchain's own folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass
+
+from coldchain.errors import StoreError
+from coldchain.model import OWN_FOLDER
+from coldchain.stores.s3.calling import Caller, Facts
+from coldchain.stores.s3.checksums import STREAMED, encoded
+from coldchain.stores.s3.trouble import code_of, status_of, translate
+
+_CONTENT, _OTHER = b"probe", b"other"
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What was seen with objects that are sent whole."""
+
+    creates_only: bool
+    """Heeds ``If-None-Match: *``: a new object never takes the place of another one."""
+    replaces_only: bool
+    """Heeds ``If-Match``: only the object that was seen is replaced."""
+    verifies: bool
+    """Refuses content that does not fit its SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class InParts:
+    """What was seen with objects that are sent in parts."""
+
+    creates_only: bool
+    replaces_only: bool
+    checksums: bool
+    """Takes checksums of parts and of the whole object."""
+    verifies: bool
+    """Refuses a whole that does not fit its checksum."""
+
+
+def find_abilities(call: Caller, prefix: str) -> Abilities:
+    """Try; raises StoreError when nothing can be written."""
+    probing = _Probing(call, prefix)
+    try:
+        right = encoded(hashlib.sha256(_CONTENT).digest())
+        wrong = encoded(hashlib.sha256(_OTHER).digest())
+        verifies = probing.refused("put_object", Body=_CONTENT, ChecksumSHA256=wrong)
+        call("put_object", Key=probing.key, Body=_CONTENT, ChecksumSHA256=right)
+        creates_only = probing.refused("put_object", 412, Body=_CONTENT, IfNoneMatch="*")
+        replaces_only = probing.refused("put_object", 412, Body=_CONTENT, IfMatch=f'"{"0" * 32}"')
+        return Abilities(creates_only, replaces_only, verifies)
+    finally:
+        probing.clear()
+
+
+def find_in_parts(call: Caller, prefix: str) -> InParts:
+    """Try; raises StoreError when nothing can be written."""
+    probing = _Probing(call, prefix)
+    try:
+        checksums = not probing.refused("create_multipart_upload", **STREAMED.on_create())
+        right = STREAMED.on_complete(STREAMED.update(_CONTENT, 0), len(_CONTENT)) if checksums else {}
+        wrong = STREAMED.on_complete(STREAMED.update(_OTHER, 0), len(_OTHER))
+        verifies = checksums and probing.completion_refused(wrong, {})
+        call("put_object", Key=probing.key, Body=_CONTENT)
+        creates_only = probing.completion_refused(right, {"IfNoneMatch": "*"}, 412)
+        replaces_only = probing.completion_refused(right, {"IfMatch": f'"{"0" * 32}"'}, 412)
+        return InParts(creates_only, replaces_only, checksums, verifies)
+    finally:
+        probing.clear()
+
+
+class _Probing:
+    """One key in coldchain's own folder, and all that was begun for it."""
+
+    def __init__(self, call: Caller, prefix: str) -> None:
+        self._call = call
+        self.key = f"{prefix}{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+        self._uploads: list[str] = []
+
+    def refused(self, operation: str, status: int = 0, **arguments: object) -> bool:
+        """Whether the server says no, with this status where one is given; raises StoreError for other trouble."""
+        try:
+            facts, _ = self._call.raw(operation, Key=self.key, **arguments)
+        except Exception as error:
+            if status and status_of(error) == status:
+                return True
+            if status_of(error) in {400, 501} or code_of(error) in {"BadDigest", "XAmzContentChecksumMismatch"}:
+                return not status  # a header that the server cannot bear is no condition that it heeds
+            raise translate(error, url=self._call.url, key=self.key) from error
+        if upload := facts.get("UploadId"):
+            self._uploads.append(upload)
+        return False
+
+    def completion_refused(self, checksum: Facts, condition: Facts, status: int = 0) -> bool:
+        """Send one part, and complete under a condition."""
+        created = self._call("create_multipart_upload", Key=self.key, **(STREAMED.on_create() if checksum else {}))
+        self._uploads.append(created["UploadId"])
+        name = {"Key": self.key, "UploadId": created["UploadId"]}
+        sent = STREAMED.on_part(STREAMED.update(_CONTENT, 0)) if checksum else {"ContentMD5": md5_of(_CONTENT)}
+        part = self._call("upload_part", **name, PartNumber=1, Body=_CONTENT, **sent)
+        sent.pop("ContentMD5", None)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"], **sent}]}
+        return self.refused(
+            "complete_multipart_upload",
+            status,
+            UploadId=created["UploadId"],
+            MultipartUpload=parts,
+            **checksum,
+            **condition,
+        )
+
+    def clear(self) -> None:
+        """Leave nothing behind, as far as the server lets us."""
+        for upload in self._uploads:
+            with contextlib.suppress(StoreError):
+                self._call("abort_multipart_upload", Key=self.key, UploadId=upload)
+        with contextlib.suppress(StoreError):
+            self._call("delete_object", Key=self.key)
+
+
+def md5_of(content: bytes) -> str:
+    """What even the oldest server compares on arrival."""
+    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()

@@ -1,0 +1,130 @@
+"""Which bucket does a URL name, and in which manner shall it be used?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+from coldchain.errors import ConfigurationError
+
+PART_BYTES = 8 << 20
+_LEAST_PART_BYTES = 5 << 20
+"""No part but the last may be smaller (Amazon S3 User Guide, "multipart upload limits")."""
+_MOST_PART_BYTES = 5 << 30
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_SIZE = re.compile(r"(\d+)\s*(B|KB|KiB|MB|MiB|GB|GiB)?")
+_UNITS = {"B": 1, "KB": 1000, "KiB": 1 << 10, "MB": 1000**2, "MiB": 1 << 20, "GB": 1000**3, "GiB": 1 << 30}
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_NAMES = (
+    *("endpoint", "region", "profile", "storage_class", "sse", "kms_key", "tags"),
+    *("requester_pays", "anonymous", "addressing", "part_size"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a bucket is used; the credentials are not in it: they come from the provider's own chain."""
+
+    endpoint: str = ""
+    """The server, ``https://host:port``; "" for Amazon's, or what AWS_ENDPOINT_URL and the profile say."""
+    region: str = ""
+    profile: str = ""
+    requester_pays: bool = False
+    anonymous: bool = False
+    addressing: str = ""
+    """``path``, ``virtual``, or "": path for an endpoint of one's own."""
+    part_bytes: int = PART_BYTES
+    """Files up to this size are sent in one request, larger ones in parts of at least this size."""
+    on_write: tuple[tuple[str, str], ...] = field(default=())
+    """What every new object of data is given: storage class, encryption, tags, in the words of the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A bucket and the folder in it that is the root of the store."""
+
+    url: str
+    bucket: str
+    prefix: str
+    """ "" or ends in a slash."""
+    manner: Manner
+
+
+def where(url: str, options: Mapping[str, str]) -> Where:
+    """Read a URL ``s3://bucket/folder`` and its options; raises ConfigurationError, which never repeats a secret."""
+    bucket, _, folder = url.removeprefix("s3://").partition("/")
+    if "@" in bucket:
+        raise ConfigurationError(
+            "s3://…@…: no key belongs into a URL. Put it into the environment, ~/.aws/credentials, or name a profile"
+        )
+    if not url.startswith("s3://") or not _BUCKET.fullmatch(bucket):
+        raise ConfigurationError(f"{url}: no bucket has this name; the form is s3://bucket or s3://bucket/folder")
+    folder = folder.rstrip("/")
+    if folder and any(name in {"", ".", ".."} for name in folder.split("/")):
+        raise ConfigurationError(f"{url}: '{folder}' is no folder")
+    if unknown := sorted(set(options) - set(_NAMES)):
+        raise ConfigurationError(f"{url}: no option is called {unknown[0]!r}; there are {', '.join(_NAMES)}")
+    plain = f"s3://{bucket}/{folder}" if folder else f"s3://{bucket}"
+    return Where(plain, bucket, f"{folder}/" if folder else "", _manner(plain, options))
+
+
+def _manner(url: str, options: Mapping[str, str]) -> Manner:
+    endpoint = options.get("endpoint", "").rstrip("/")
+    split = urlsplit(endpoint)
+    if split.username or split.password:
+        raise ConfigurationError(f"{url}: no user and no password belong into `endpoint`")
+    if endpoint and (split.scheme not in {"http", "https"} or not split.hostname):
+        raise ConfigurationError(f"{url}: endpoint = {endpoint!r} is none; it looks like https://host or http://host:9000")
+    addressing = options.get("addressing", "")
+    if addressing not in {"", "path", "virtual"}:
+        raise ConfigurationError(f'{url}: addressing is "path" or "virtual", not {addressing!r}')
+    return Manner(
+        endpoint,
+        options.get("region", ""),
+        options.get("profile", ""),
+        _truth(url, options, "requester_pays"),
+        _truth(url, options, "anonymous"),
+        addressing,
+        _part_bytes(url, options.get("part_size", "")),
+        tuple(_on_write(url, options)),
+    )
+
+
+def _on_write(url: str, options: Mapping[str, str]) -> list[tuple[str, str]]:
+    given: list[tuple[str, str]] = []
+    if storage_class := options.get("storage_class", ""):
+        given.append(("StorageClass", storage_class))
+    sse, kms_key = options.get("sse", ""), options.get("kms_key", "")
+    if sse not in {"", "AES256", "aws:kms"}:
+        raise ConfigurationError(f'{url}: sse is "AES256" or "aws:kms", not {sse!r}')
+    if kms_key and sse != "aws:kms":
+        raise ConfigurationError(f'{url}: kms_key needs sse = "aws:kms"')
+    if sse:
+        given.append(("ServerSideEncryption", sse))
+    if kms_key:
+        given.append(("SSEKMSKeyId", kms_key))
+    if tags := options.get("tags", ""):
+        pairs = [tag.strip().partition("=") for tag in tags.split(",")]
+        if not all(name and equals for name, equals, _ in pairs):
+            raise ConfigurationError(f'{url}: tags look like "project=atlas, retention=10y", not {tags!r}')
+        given.append(("Tagging", urlencode([(name.strip(), value.strip()) for name, _, value in pairs])))
+    return given
+
+
+def _truth(url: str, options: Mapping[str, str], name: str) -> bool:
+    said = options.get(name, "false").lower()
+    if said not in _WORDS:
+        raise ConfigurationError(f"{url}: {name} is true or false, not {said!r}")
+    return _WORDS[said]
+
+
+def _part_bytes(url: str, said: str) -> int:
+    if not said:
+        return PART_BYTES
+    found = _SIZE.fullmatch(said.strip())
+    size_bytes = int(found[1]) * _UNITS[found[2] or "B"] if found else 0
+    if not _LEAST_PART_BYTES <= size_bytes <= _MOST_PART_BYTES:
+        raise ConfigurationError(f'{url}: part_size is between "5 MiB" and "5 GiB", not {said!r}')
+    return size_bytes

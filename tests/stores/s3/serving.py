@@ -1,0 +1,124 @@
+"""How is a server of buckets started for tests?
+
+SeaweedFS checks signatures, checksums and conditions as Amazon does; moto keeps every key, and lists in Amazon's order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import boto3
+from botocore.config import Config
+
+from coldchain.stores.s3.calling import Patience
+from coldchain.stores.s3.store import S3Store
+
+KEY, SECRET = "coldkey", "coldsecret1234"  # not secret: of a server that lives as long as the tests
+READER, READER_SECRET = "rokey", "rosecret1234"
+HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1)
+_READY_S = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that speaks S3."""
+
+    endpoint: str
+    client: Any = field(repr=False)
+
+    def bucket(self, **more: Any) -> str:
+        """A new bucket."""
+        name = f"test-{uuid.uuid4().hex[:16]}"
+        self.client.create_bucket(Bucket=name, **more)
+        return name
+
+    def options(self, **more: str) -> dict[str, str]:
+        """What a configuration would say."""
+        return {"endpoint": self.endpoint, "region": "us-east-1", **more}
+
+    def store(self, bucket: str, folder: str = "", **more: str) -> S3Store:
+        """The bucket, or a folder in it, as a store."""
+        url = f"s3://{bucket}/{folder}" if folder else f"s3://{bucket}"
+        return S3Store(url, options=self.options(**more), patience=HASTY)
+
+    def uploads(self, bucket: str) -> list[str]:
+        """The keys of the uploads in parts that stand open."""
+        return [found["Key"] for found in self.client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
+
+    def keys(self, bucket: str) -> list[str]:
+        """All keys, in the order of the server."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses; SeaweedFS also takes each of them plus 10,000."""
+    base = 20_000 + os.getpid() % 9_000
+    while True:
+        ports = list(range(base, base + count))
+        if all(_is_free(port) and _is_free(port + 10_000) for port in ports):
+            return ports
+        base += count
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def client_of(endpoint: str, key: str = KEY, secret: str = SECRET) -> Any:
+    """A client of these tests, apart from what they test."""
+    config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}, max_pool_connections=32)
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=config,
+    )
+
+
+def served(command: list[str], endpoint: str, ready: str, folder: Path, **more: Any) -> Iterator[Server]:
+    """Start a program, wait until it answers, and end it."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, **more)
+        try:
+            until = time.monotonic() + _READY_S
+            while not _answers(endpoint + ready):
+                if process.poll() is not None or time.monotonic() > until:
+                    pytest.fail(f"{command[0]} does not start: {(folder / 'log').read_text()[-2000:]}")
+                time.sleep(0.1)
+            yield Server(endpoint, client_of(endpoint))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def identity(name: str, key: str, secret: str, actions: list[str]) -> Mapping[str, object]:
+    """Somebody with rights, as SeaweedFS is told of them."""
+    return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
