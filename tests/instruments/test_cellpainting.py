@@ -18,6 +18,7 @@ from coldchain.instruments.base import Look
 from coldchain.instruments.cellpainting import INSTRUMENT
 from coldchain.instruments.cellpainting.harmony import Index
 from coldchain.instruments.cellpainting.htd import read_plan
+from coldchain.instruments.cellpainting.images import check_images
 from coldchain.instruments.cellpainting.markup import Ill, parse
 from coldchain.instruments.cellpainting.names import well_name
 from coldchain.model import Dataset, Entry, Part, Place
@@ -611,3 +612,18 @@ def test_a_file_that_is_only_named_like_an_image_by_macos_is_ordinary(copied: Pa
     said = verdict(copied, PHENIX)
     assert said.condition is Condition.COMPLETE
     assert not said.remarks
+
+
+def test_a_row_is_read_again_when_a_size_is_all_that_changed(data: Path) -> None:
+    root = data / "cellpainting" / "opera_phenix"
+    path = f"{PHENIX}/Images/r01c01f01p01-ch1sk1fk1fl1.tiff"
+    look = Look(open_store(Place("source", str(root))), job(root), datetime.now(UTC))
+    assert not check_images(look, [Entry(path, 1_893_262, 1)]).cut
+    again = Look(look.source, look.job, look.now, look.remembered)
+    assert set(check_images(again, [Entry(path, 1_893_261, 1)]).cut) == {path}
+
+
+def test_a_measurement_whose_end_was_not_read_is_not_complete(copied: Path) -> None:
+    path = copied / "yokogawa_cv8000" / CV8000 / RUN / "MeasurementDetail.mrf"
+    path.write_text('<!DOCTYPE a><MeasurementDetail EndTime="2023-09-18T13:59:15+02:00"/>')
+    assert verdict(copied, CV8000).condition is Condition.UNKNOWN
