@@ -555,6 +555,15 @@ def test_an_end_of_one_byte_too_many_is_no_cut() -> None:
     assert flaw(made(header=(1000, 1040), words={"$ENDDATA": "1040"})) == ("", [])
 
 
+def test_where_header_and_text_disagree_and_neither_fits_only_what_both_say_is_a_cut() -> None:
+    assert flaw(made(header=(1000, 5000), words={"$ENDDATA": "1019"})) == (
+        "",
+        ["its data lie in bytes 1,000 to 1,019, which are 20, and $TOT events need 40"],
+    )
+    both_beyond = made("FCS2.0", header=(1000, 5000), words={"$ENDDATA": "6000"})
+    assert flaw(both_beyond)[0] == "cut short: the data end at byte 5,000 and the file has 1,040 bytes"
+
+
 def test_no_events_are_whole() -> None:
     assert flaw(made(events=0, header=(0, 0), words={"$BEGINDATA": "0", "$ENDDATA": "0"})) == ("", [])
 
