@@ -1,7 +1,7 @@
 """Is an acquisition carried rightly while it goes on: nothing half-written, nothing called complete too early?
 
 Every simulated instrument is played step by step in this process, with its files open as the real one keeps them, and
-``coldchain run`` is repeated between the steps, without any time to settle: what then keeps a half-written file from the
+a run is repeated between the steps, without any time to settle: what then keeps a half-written file from the
 destination is that it is open, or that the instrument's own arithmetic does not hold.
 """
 

@@ -75,9 +75,9 @@ def test_the_real_days_are_as_whole_as_they_are(real: dict[str, Examined]) -> No
         "D20130101": ("incomplete", "short by 1 of 1 bins: D20130101T101010_IFCB099: its .hdr is empty"),
         "D20130526": ("complete", "1 bin, whole"),
         "D20150411": ("complete", "1 bin, whole"),
-        "D20220522": ("complete", "2 bins, all whole, 1 without .roi"),
-        "D20230810": ("complete", "1 bin, whole, 1 without .roi"),
-        "IFCB5_2012_028": ("complete", "2 bins, all whole, 1 without .roi"),
+        "D20220522": ("unknown", "2 bins, 1 without .roi"),
+        "D20230810": ("complete", "1 bin, 1 without .roi"),
+        "IFCB5_2012_028": ("unknown", "2 bins, 1 without .roi"),
         "IFCB5_2017_001": ("complete", "1 bin, whole"),
         "data/skip": ("unknown", "1 bin, 1 of them in 'skip'"),
     }

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from coldchain.errors import Unreliable
 from coldchain.instruments.base import Look
 from coldchain.instruments.ifcb import INSTRUMENT
-from coldchain.instruments.ifcb.adc import read_table
+from coldchain.instruments.ifcb.adc import is_surely, read_table
 from coldchain.instruments.ifcb.hdr import read_header
 from coldchain.model import Entry
 from coldchain.stores.base import open_store
@@ -136,7 +136,7 @@ def test_a_bin_without_its_roi_file_is_carried_and_said_when_it_is_old(place: Pl
     (source / "D20230810T113059_IFCB134.roi").unlink()
     verdict = only(source)
     assert (verdict.condition, dict(verdict.unwhole)) == (Condition.COMPLETE, {})
-    assert verdict.summary == "1 bin, whole, 1 without .roi"
+    assert verdict.summary == "1 bin, 1 without .roi"
     assert [row["roi"] for row in verdict.units] == [False]
     assert len(verdict.remarks) == 1
 
@@ -313,3 +313,35 @@ def test_a_table_of_three_thousand_rows_takes_milliseconds(data: Path) -> None:
     for _ in range(10):
         read_table([content], new=True)
     assert (perf_counter() - begun) / 10 < 0.05  # 3 ms on a quiet machine
+
+
+# --- long tables are counted before they are read ---------------------------------------------------------------------
+
+
+def long_table(rows: int) -> bytes:
+    """Every fifth trigger without an image, as the software of 2.0.5.0 writes it."""
+    lines, start = [], 0
+    for number in range(1, rows + 1):
+        width, height = (0, 0) if number % 5 == 0 else (40 + number % 7, 30)
+        where = f"0,0,0,0,{0 if not width else start}" if not width else f"820,943,{width},{height},{start}"
+        lines.append(f"{number},0.05,{'0.1,' * 10}0.09,{where},0,0,0,0,397.7,0.07\n")
+        start += width * height
+    return "".join(lines).encode()
+
+
+@pytest.mark.parametrize("end", [0, 1, 2, 3, 4])
+def test_counting_a_long_table_says_what_reading_it_says(end: int) -> None:
+    whole = long_table(2000 - end)
+    told = read_table([whole], new=True)
+    assert not told.fault
+    assert is_surely(whole, told)
+    lines = whole.splitlines(keepends=True)
+    damaged = [
+        whole[:-1], whole[:-100], b"", b"".join(lines[:-1]), b"".join(lines[1:]), b"".join(lines[:7] + lines[8:]),
+        b"".join(lines[:9] + lines[10:]), whole + lines[-1], whole + b"\n",
+        b"".join([*lines[:-1], lines[-1].replace(b",0.05,", b",")]),
+    ]  # fmt: skip
+    for content in damaged:
+        assert not is_surely(content, told) or read_table([content], new=True) == told
+    for wrong in (told._replace(rois=told.rois + 1), told._replace(triggers=1), told._replace(size_bytes=1)):
+        assert not is_surely(whole, wrong)

@@ -1,4 +1,4 @@
-"""What does a run do with what an instrument says: markers last, waiting, warning, plates, files that grow, generations?"""
+"""What does a run do with what an instrument says: markers, waiting, warning, plates, growing files, generations?"""
 
 from __future__ import annotations
 

@@ -37,7 +37,12 @@ class Bench:
 
     def type(self, *words: str) -> tuple[int, str]:
         ended = subprocess.run(
-            [sys.executable, "-m", "coldchain", *words], cwd=self.folder, env=self._env, capture_output=True, text=True
+            [sys.executable, "-m", "coldchain", *words],
+            cwd=self.folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert "Traceback" not in ended.stderr, ended.stderr
         return ended.returncode, ended.stdout

@@ -171,7 +171,7 @@ def test_images_that_are_missing_are_said(tmp_path: Path) -> None:
     play_named("ifcb", tmp_path, options(scale=0.05))
     stems(tmp_path)[3].with_suffix(".roi").unlink()
     verdict = only(tmp_path)
-    assert verdict.summary == f"{BINS} bins, all whole, 1 without .roi"
+    assert verdict.summary == f"{BINS} bins, 1 without .roi"
     assert len(verdict.remarks) == 1
 
 

@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(
-    instrument: str = typer.Argument(..., metavar="INSTRUMENT", help="Such as ifcb, merscope, cellpainting, cytof or rig."),
+    instrument: str = typer.Argument(
+        ..., metavar="INSTRUMENT", help="Such as ifcb, merscope, cellpainting, cytof or rig."
+    ),
     folder: Path = typer.Argument(..., metavar="DIR", help="The folder that it writes to."),
     rate: str = typer.Option("", "--rate", metavar="SIZE", help="Bytes per second, such as 2MB; else at full speed."),
     scale: float = typer.Option(1.0, "--scale", help="1.0 makes some 200 files and 64 MB; 0.05 is a toy."),

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Protocol
 
 from coldchain.config.values import Job, OnChange
-from coldchain.errors import ConfigurationError
+from coldchain.errors import ConfigurationError, StoreError
 from coldchain.model import Dataset, Entry
 from coldchain.stores.base import Store
 from coldchain.verdict import UNJUDGED, Condition, Verdict
@@ -51,16 +51,22 @@ class Look:
     recalled: MutableMapping[str, object] = field(default_factory=dict)
     """What ``remember`` kept in an earlier run, by unit; anything JSON can hold."""
     remembered: MutableMapping[str, object] = field(default_factory=dict)
+    sure: bool = True
+    """Set it to False when a verdict leans on what ``see`` is not shown: then it is reached anew in each run, though
+    none of the files changes.  A file that cannot be read does so by itself."""
 
     def piece(self, path: str, offset: int, length: int) -> bytes:
         """Read up to ``length`` bytes from ``offset`` on, counted from the end when it is negative; raises StoreError.
 
         Shorter only where the file ends.
         """
-        with self.source.read(path) as reader:
-            size_bytes = reader.entry.size_bytes
-            start = offset if offset >= 0 else max(0, size_bytes + offset)
-            return reader.piece(start, length)
+        try:
+            with self.source.read(path) as reader:
+                start = offset if offset >= 0 else max(0, reader.entry.size_bytes + offset)
+                return reader.piece(start, length)
+        except StoreError:
+            self.sure = False
+            raise
 
     def text(self, path: str, limit_bytes: int = 16 << 20) -> bytes:
         """Read a small file whole, or its first ``limit_bytes``; raises StoreError."""

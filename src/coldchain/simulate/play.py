@@ -94,11 +94,16 @@ class _Stage:
     """The folder that is played into, with the files that are open."""
 
     def __init__(self, folder: Path, pace: _Pace) -> None:
-        self.files = 0
         self.size_bytes = 0
+        self._closed: set[str] = set()
         self._folder = folder
         self._pace = pace
         self._open: dict[str, FileIO] = {}
+
+    @property
+    def files(self) -> int:
+        """How many files were closed; one that is opened again is the same file."""
+        return len(self._closed)
 
     def close(self) -> None:
         """Let go of the files that no step closed, as the operating system does for a program that dies."""
@@ -151,7 +156,7 @@ class _Stage:
 
     def _end(self, path: str) -> None:
         self._open.pop(path).close()
-        self.files += 1
+        self._closed.add(path)
 
     def _rename(self, path: str, to: str) -> None:
         if os.path.lexists(self._folder / to):

@@ -83,13 +83,13 @@ class Judging:
         if self._known is not None and self._still_true(self._known, stamp):
             verdict, remembered = self._known.verdict, self._known.remembered
         else:
-            verdict, remembered = self._judge.verdict(), {**self._look.remembered, _ASKED: self._asked}
+            verdict = self._judge.verdict()
+            remembered = {**self._look.remembered, _ASKED: self._asked if self._look.sure else ""}
         if waiting and verdict.condition is Condition.COMPLETE:
             verb = "files are" if waiting > 1 else "file is"
             summary = f"{waiting:,} {verb} still being written; otherwise: {verdict.summary or 'whole'}"
             verdict = replace(verdict, condition=Condition.ACQUIRING, summary=summary)
         return Judged(verdict, stamp, remembered)
-
 
     def _still_true(self, known: Acquisition, stamp: str) -> bool:
         """Whether the same question was asked of the same files, and time alone changes nothing."""

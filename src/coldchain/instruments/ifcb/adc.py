@@ -14,10 +14,17 @@ from typing import NamedTuple
 LIMIT_BYTES = 64 << 20
 """The largest real table has 2 MB (8,666 rows); one that is larger than this is not read."""
 PIECE_BYTES = 4 << 20
+LONG_BYTES = 64 << 10
+"""A table of more than some 300 rows, which is counted before it is read."""
 _ROW_BYTES = 64 << 10
 """A real row has 220 bytes; what has no end after so many is no table."""
 
 _LARGEST_ROI_BYTES = 1 << 50
+
+
+_NO_IMAGE = b",0,0,0,0,0,0,0,"
+"""What the row of a trigger without an image holds, and no other one: its nine zeros (columns 13 to 21)."""
+_TAIL_BYTES = 16 << 10
 
 
 class Table(NamedTuple):
@@ -31,6 +38,32 @@ class Table(NamedTuple):
     """How large the .roi must be."""
     fault: str
     """Why it is not whole, as the end of a sentence that begins with the bin; "" when it is."""
+
+
+def is_surely(content: bytes, told: Table) -> bool:
+    """Say, in a tenth of the time of ``read_table``, whether a whole table of the new format says what is told.
+
+    Rows are counted, not read, and only the last ones are looked into: images lie one behind the other, so the last one
+    ends the ``.roi``, and triggers are numbered from 1.  Rows that are missing or cut are noticed; a single number that
+    was altered amid the table is not, and no writing that was cut off makes such a thing.  False means that it must be
+    read row by row.
+    """
+    rows = content.count(b"\n")
+    if not content.endswith(b"\n") or rows < told.triggers or rows - content.count(_NO_IMAGE) != told.rois:
+        return False
+    lines = content[-_TAIL_BYTES:].split(b"\n")[:-1]
+    if len(content) > _TAIL_BYTES:
+        del lines[0]
+    if not lines or lines[-1].partition(b",")[0] != b"%d" % told.triggers:
+        return False
+    for line in reversed(lines):
+        columns = line.split(b",", 18)
+        if len(columns) < 19 or not all(column.isdigit() for column in columns[15:18]):
+            return False
+        width, height, start = map(int, columns[15:18])
+        if width:
+            return start + width * height == told.size_bytes
+    return False
 
 
 def read_table(pieces: Iterable[bytes], *, new: bool) -> Table:

@@ -22,6 +22,8 @@ class _Outcome:
     remarks: list[Remark] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     without_roi: int = 0
+    bereft: bool = False
+    """One of those tells of images."""
 
 
 class BinJudge:
@@ -73,6 +75,7 @@ class BinJudge:
             self._fail(stem, files, found.fault, outcome, young=young)
         elif ROI in absent and len(absent) == 1:
             outcome.without_roi += 1
+            outcome.bereft |= bool(found.row.get("roiCount"))
             outcome.remarks.append(Remark(stem + ADC, "its images (.roi) are not here; carried without them"))
         elif absent:
             self._lack(stem, f"no {' and no '.join(absent)}", outcome)
@@ -114,6 +117,9 @@ class BinJudge:
             return Condition.ACQUIRING
         if outcome.missing:
             return Condition.INCOMPLETE
+        images = any(ROI in files for files in self._bins.values())
+        if outcome.bereft and images:  # some archive no images on purpose, but not those of single bins
+            return Condition.UNKNOWN
         return Condition.UNKNOWN if all(map(_is_skipped, self._bins)) else Condition.COMPLETE
 
     def _is_over(self) -> bool:
@@ -134,11 +140,14 @@ class BinJudge:
         if outcome.missing:
             return shortage("bins", count, outcome.missing)
         so_far = " so far" if condition is Condition.ACQUIRING else ""
-        whole = f"{count:,} bins, all whole" if count > 1 else "1 bin, whole"
+        bins = f"{count:,} bin{'s' * (count > 1)}"
         if skipped := sum(map(_is_skipped, self._bins)):
-            whole = f"{count:,} bin{'s' * (count > 1)}, {skipped:,} of them in {SKIP!r}"
-        without = f", {outcome.without_roi:,} without .roi" if outcome.without_roi else ""
-        return f"{whole}{so_far}{without}"
+            bins = f"{bins}, {skipped:,} of them in {SKIP!r}"
+        elif outcome.without_roi:
+            bins = f"{bins}, {outcome.without_roi:,} without .roi"
+        else:
+            bins = f"{bins}, all whole" if count > 1 else f"{bins}, whole"
+        return f"{bins}{so_far}"
 
 
 def _name(stem: str) -> str:

@@ -175,6 +175,7 @@ class RunJudge:
     def _judge_beside(self, run: Finding) -> None:
         """The marker lies in the folder of the raw data: seen only where the source holds that."""
         beside = self._beside()
+        self._look.sure = False  # it may come without that any file of this dataset changes
         try:
             self._ripe(self._look.source.stat(f"{beside.root}/{MERLIN_FINISHED}"), MERLIN_FINISHED, run)
         except NotFound:
