@@ -388,9 +388,19 @@ def test_a_time_stamp_that_stands_still_hides_no_growth(cytof: Path, tmp_path: P
     ledger = Ledger(tmp_path)
     assert ledger.judge(NOW).condition is Condition.INCOMPLETE
     put(tmp_path, "a.imd", path.read_bytes() + b"\1" * 1000)
-    assert ledger.judge(NOW + timedelta(minutes=10)).condition is Condition.ACQUIRING
+    grown = ledger.judge(NOW + timedelta(minutes=10))
+    assert grown.condition is Condition.ACQUIRING
+    assert grown.unwhole == {"a.imd": "the instrument is acquiring: a.imd was first seen like this 0 s ago"}
     assert ledger.judge(NOW + timedelta(minutes=39)).condition is Condition.ACQUIRING
     assert ledger.judge(NOW + timedelta(minutes=41)).condition is Condition.INCOMPLETE
+
+
+def test_a_crash_between_two_nightly_runs_is_known_as_one_in_the_second(cytof: Path, tmp_path: Path) -> None:
+    path = put(tmp_path, "a.imd", (cytof / IMD).read_bytes()[:100_000], timedelta(seconds=5))
+    ledger = Ledger(tmp_path)
+    assert ledger.judge(NOW).condition is Condition.ACQUIRING
+    put(tmp_path, "a.imd", path.read_bytes() + b"\1" * 1000, -timedelta(hours=1))
+    assert ledger.judge(NOW + timedelta(days=1)).condition is Condition.INCOMPLETE
 
 
 def test_an_imd_that_grew_since_it_was_listed_is_being_acquired(cytof: Path, tmp_path: Path) -> None:

@@ -70,24 +70,26 @@ def stamp_of(entry: Entry) -> str:
 
 def written_lately(look: Look, entry: Entry) -> str:
     """How long ago it was written, in words; "" when that was long ago, or lies in a far future that says nothing."""
-    return _lately(look.now - _modified(entry))
+    return _lately("was written", look.now - _modified(entry))
 
 
 def _said(look: Look, entry: Entry) -> str:
     """How one sees that an .imd without tail is being written, "" when it is left alone.
 
-    Windows may let the time stamp of an open file stand still for hours, and a clock may be wrong.  So a file that
-    changed since an earlier run counts as written when that was noticed, and so does one with a stamp in the future.
+    Windows may let the time stamp of an open file stand still for hours, and a clock may be wrong.  So where a file
+    grew since an earlier run and its stamp did not move, or where the stamp lies in the future, that run counts in
+    which it was first seen as it is now.
     """
     unit, stamp = f"//{entry.path}", stamp_of(entry)  # no path begins so
-    kept = look.recall(unit, stamp)
-    written = _modified(entry)
+    kept, earlier = look.recall(unit, stamp), look.recalled.get(unit)
+    stood_still = isinstance(earlier, list) and str(earlier[:1]).endswith(f":{entry.mtime_ns}']")
+    written = modified = _modified(entry)
     if isinstance(kept, str):
-        written = _moment(kept) or written
-    elif unit in look.recalled or written - look.now >= QUIET:
+        written = _moment(kept) or modified
+    elif stood_still or modified - look.now >= QUIET:
         written = look.now
     look.remember(unit, stamp, written.isoformat())
-    return _lately(look.now - written)
+    return _lately("was written" if written == modified else "was first seen like this", look.now - written)
 
 
 def _modified(entry: Entry) -> datetime:
@@ -103,8 +105,8 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _lately(age: timedelta) -> str:
+def _lately(what: str, age: timedelta) -> str:
     if not -QUIET < age < QUIET:
         return ""
     seconds = max(0, int(age.total_seconds()))
-    return f"was written {seconds} s ago" if seconds < 120 else f"was written {seconds // 60} min ago"
+    return f"{what} {seconds} s ago" if seconds < 120 else f"{what} {seconds // 60} min ago"
