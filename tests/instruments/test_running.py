@@ -99,6 +99,8 @@ def test_a_job_that_sends_carries_what_is_whole_and_one_that_flags_carries_all(t
     assert troubles(ended, "nas") == {"_iblrig_taskData.raw.jsonable": State.HELD}
     assert (world.at["nas"] / SESSION / "raw_behavior_data/_iblrig_encoderEvents.raw.ssv").exists()
     world.configure(f'{RIG}\nincomplete = "flag"')
+    assert world.run().code == 3, "it may still be being written"
+    world.later(days=1)
     ended = world.run()
     assert ended.code == 0
     assert ended.report is not None
@@ -131,6 +133,20 @@ def test_a_plate_that_the_job_names_and_the_source_does_not_hold_is_no_success(t
     assert ended.report.absent == ["Subjects/nobody/2019-04-04/001"]
     assert (world.at["nas"] / SESSION / "transfer_me.flag").exists()
     assert not (world.at["nas"] / "Subjects/KS006").exists()
+
+
+def test_p18_while_a_cytof_acquires_nothing_of_its_disk_is_read(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure('instrument = "cytof"\n# datasets')
+    world.write("monday/old.txt", b"of another day", mtime_ns=1_700_000_000 * 10**9)
+    world.write("tuesday/run.imd", b"\x01\x00\x02\x00" * 1000)
+    ended = world.run()
+    assert {state for state, _ in ended.troubles.values()} == {State.HELD}
+    assert ended.troubles["monday/old.txt", "nas"][1] == "the instrument is acquiring: tuesday"
+    assert not world.to_send()
+    world.write("tuesday/run.imd", b"\x01\x00\x02\x00" * 1000 + "</ExperimentSchema>".encode("utf-16-le"))
+    assert world.run().code == 0
+    assert (world.at["nas"] / "monday/old.txt").exists()
 
 
 # --- files that are never closed --------------------------------------------------------------------------------------

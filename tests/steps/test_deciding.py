@@ -128,7 +128,9 @@ def test_a_draft_gives_back_every_action_but_keeps_and_counts_all(plans: list[li
         draft.begin(Dataset(str(position)))
         for action in plan:
             draft.add(action)
-    found = [(planned.dataset.name, [action for wave in waves for action in wave]) for planned, waves in draft.by_dataset()]
+    found = [
+        (planned.dataset.name, [action for wave in waves for action in wave]) for planned, waves in draft.by_dataset()
+    ]
     wanted = [
         (str(position), [action for action in plan if not isinstance(action, Keep)])
         for position, plan in enumerate(plans)

@@ -95,7 +95,9 @@ def test_headers_are_not_read_again_while_no_file_changes_unless_time_alone_may_
 def test_another_question_is_asked_anew_but_is_no_other_content() -> None:
     instrument = Counting(Verdict(Condition.COMPLETE))
     first = judged(instrument, None, WHOLE)
-    personal = Judging(instrument, PLATE, known(first), Look(MemoryStore("memory://s"), replace(JOB, personal=True), NOW))
+    personal = Judging(
+        instrument, PLATE, known(first), Look(MemoryStore("memory://s"), replace(JOB, personal=True), NOW)
+    )
     personal.see(WHOLE)
     assert personal.judged(0).stamp == first.stamp
     assert instrument.asked == 2
@@ -126,6 +128,8 @@ HOLDING = [
     (Incomplete.WAIT, Condition.ACQUIRING, ("its dataset", "its dataset")),
     (Incomplete.WAIT, Condition.UNKNOWN, ("cut", "")),
     (Incomplete.FLAG, Condition.INCOMPLETE, ("", "")),
+    (Incomplete.FLAG, Condition.UNKNOWN, ("", "")),
+    (Incomplete.FLAG, Condition.ACQUIRING, ("cut", "")),
 ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Protocol
 
@@ -23,6 +23,9 @@ from coldchain.verdict import UNJUDGED, Condition, Verdict
 ENTRY_POINTS = "coldchain.instruments"
 """The group of entry points under which another package offers instruments: ``name = "package.module:INSTRUMENT"``."""
 
+_AGES = 1e11
+"""Three thousand years, in seconds: NTFS keeps time stamps that no date can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -30,6 +33,8 @@ class Habits:
 
     settle: timedelta = timedelta(minutes=10)
     on_change: OnChange = OnChange.REPLACE
+    undisturbed: bool = False
+    """While one dataset is being acquired nothing of the source is carried: reading could disturb the instrument."""
     quiet: timedelta = timedelta(hours=1)
     """A dataset that is not whole, and to which nothing was written for so long, is not being acquired any more."""
     datasets: tuple[str, ...] = ()
@@ -74,7 +79,8 @@ class Look:
 
     def age(self, entry: Entry) -> timedelta:
         """How long ago it was modified; negative when its time stamp lies in the future."""
-        return self.now - datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC)
+        seconds = self.now.timestamp() - entry.mtime_ns / 1e9
+        return timedelta(seconds=max(-_AGES, min(_AGES, seconds)))
 
     def while_open(self, newest: Entry | None, quiet: timedelta) -> Condition:
         """What a dataset that is not whole is: ACQUIRING while its newest file is young, then INCOMPLETE.

@@ -39,7 +39,7 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
     if not draft.selected.files:
         raise NothingSelected(f"{job.name}: {job.source.url} has no file that the job selects")
     _brake(opened_job, wish)
-    draft.seal()
+    draft.seal(undisturbed=opened_job.instrument.habits.undisturbed)
     around.monitor.planned(draft.to_read.files, draft.to_read.size_bytes)
     return draft
 

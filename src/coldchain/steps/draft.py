@@ -27,6 +27,7 @@ from coldchain.model import (
     Target,
 )
 from coldchain.steps.judge import OPEN, Judged
+from coldchain.verdict import Condition
 
 WAVES = 3
 """Ordinary files; markers of something within a dataset; markers of the whole dataset."""
@@ -57,6 +58,8 @@ class Draft:
     absent: list[str] = field(default_factory=list)
     """Datasets that the job names and the source does not hold."""
     to_read: Tally = Tally()
+    disturbing: str = ""
+    """The dataset that is being acquired, while which nothing of the source is to be read."""
     _waves: list[Spool[tuple[int, Action]]] = field(default_factory=lambda: [_spool() for _ in range(WAVES)])
 
     def begin(self, dataset: Dataset) -> DatasetDraft:
@@ -81,8 +84,14 @@ class Draft:
         if not isinstance(action, Keep):
             self._waves[wave].append((len(self.datasets) - 1, action))
 
-    def seal(self) -> None:
-        """Everything was added and judged: count again what is to be read, if instruments hold something back."""
+    def seal(self, *, undisturbed: bool = False) -> None:
+        """Everything was added and judged: count again what is to be read, if instruments hold something back.
+
+        ``undisturbed``: while one dataset is being acquired nothing is read.
+        """
+        if undisturbed:
+            acquiring = (d.dataset.name for d in self.datasets if d.judged.verdict.condition is Condition.ACQUIRING)
+            self.disturbing = next(acquiring, "")
         if any(draft.judged.verdict.unwhole or draft.judged.verdict.condition in OPEN for draft in self.datasets):
             sends = (action for _, action in self.actions() if isinstance(action, Send))
             self.to_read = sum((Tally(1, send.entry.size_bytes) for send in sends), Tally())
@@ -111,8 +120,9 @@ class Draft:
     def _decided(self, draft: DatasetDraft, actions: Iterator[Action]) -> Iterator[Action]:
         """What the instrument says of a file is known only when the whole dataset was seen, so it is heeded here."""
         hold = draft.judged.reason_to_hold
+        undisturbed = f"the instrument is acquiring: {self.disturbing}" if self.disturbing else ""
         for action in actions:
-            if isinstance(action, Send) and (reason := hold(action.entry.path, self.incomplete)):
+            if isinstance(action, Send) and (reason := hold(action.entry.path, self.incomplete) or undisturbed):
                 yield Hold(action.entry, reason, tuple(t.destination for t in action.targets), action.kept)
             else:
                 yield action

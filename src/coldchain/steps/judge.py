@@ -31,7 +31,7 @@ class Judged:
 
     def reason_to_hold(self, path: str, incomplete: Incomplete) -> str:
         """Say why a file that could be sent is held, as the job wants it, or ""."""
-        if incomplete is Incomplete.FLAG:
+        if incomplete is Incomplete.FLAG and self.verdict.condition is not Condition.ACQUIRING:
             return ""
         if incomplete is Incomplete.WAIT and self.verdict.condition in OPEN:
             return f"its dataset is {self.verdict.condition}: {self.verdict.summary or 'not whole yet'}"

@@ -21,7 +21,9 @@ class Cytof:
 
     name = "cytof"
     title = "CyTOF, and FCS files of any cytometer"
-    habits = Habits(settle=SETTLE, on_change=OnChange.KEEP_BOTH, quiet=QUIET, datasets=("folders", "whole"))
+    habits = Habits(
+        settle=SETTLE, on_change=OnChange.KEEP_BOTH, quiet=QUIET, undisturbed=True, datasets=("folders", "whole")
+    )
 
     def recognise(self, paths: Sequence[str]) -> tuple[int, str]:
         mine = [path for path in paths if not path.endswith("/") and kind_of(path) in (Kind.IMD, Kind.FCS, Kind.RD8)]
