@@ -22,7 +22,11 @@ from pathlib import Path
 
 WIDTH = 100
 PROGRAM = [sys.executable, "-m", "coldchain"]
+RUN = "202205231554"
+"""What the name of the played run begins with: when it began."""
 SIMULATE = ["simulate", "merscope", "instrument", "--scale", "0.3", "--rate", "4MB", "--seed", "7"]
+SIMULATE += ["--start", "2022-05-23T15:54+00:00"]
+OTHERS = ("ifcb", "cytof", "rig", "cellpainting")
 SETTLE_S = 2
 LIMIT_S = 60
 
@@ -77,6 +81,7 @@ def play(stage: Stage) -> None:
     damage_and_mend(stage)
     lose_the_ledger(stage)
     restore(stage)
+    other_instruments(stage)
 
 
 def acquire_and_carry(stage: Stage) -> None:
@@ -85,10 +90,14 @@ def acquire_and_carry(stage: Stage) -> None:
     print(f"   $ coldchain {' '.join(SIMULATE)} &", flush=True)
     instrument = subprocess.Popen([*PROGRAM, *SIMULATE], cwd=stage.folder, stdout=subprocess.PIPE)
     try:
+        time.sleep(SETTLE_S / 2)
+        stage.say("What would coldchain make of it? It knows this microscope, and what such a run must have.")
+        said = stage.run("inspect", "instrument", expected=0)
+        insist("merscope" in said and "acquiring" in said, "the microscope was not recognised")
         stage.say("One command writes the configuration, and marks the folder 'archive' as the destination.")
-        stage.run("init", "files", "--source", "instrument", "--destination", "archive", expected=0)
+        stage.run("init", "--source", "instrument", "--destination", "archive", expected=0)
         shorten_settle(stage)
-        time.sleep(SETTLE_S)
+        time.sleep(SETTLE_S / 2)
         stage.say(
             "A run while it acquires: what is still being written is held back and left alone. Exit code 3 says that "
             "not everything is verified yet; that is no error, the next run goes on."
@@ -123,6 +132,8 @@ def look(stage: Stage) -> None:
     """What is where, and why."""
     stage.say("What is stored, and how well it is proved:")
     stage.run("list", "--long", expected=0)
+    stage.say("What its headers say can be asked for:")
+    stage.run("find", "fovCount>1", "panelName~a", expected=0)
     stage.say("The life of one file:")
     stage.run("why", a_file(stage.folder / "instrument"), expected=0)
 
@@ -155,9 +166,10 @@ def lose_the_ledger(stage: Stage) -> None:
 
 def restore(stage: Stage) -> None:
     """Back, and compared with the original; also without coldchain."""
-    stage.say("One dataset is brought back into another folder, and compared with the original.")
-    stage.run("restore", "files", "merfish_output", "--to", "back", expected=0)
-    same_files(stage.folder / "instrument" / "merfish_output", stage.folder / "back" / "merfish_output")
+    stage.say("The run is brought back into another folder, and compared with the original.")
+    (run,) = (path.name for path in (stage.folder / "instrument" / "merfish_raw_data").glob(f"{RUN}_*"))
+    stage.run("restore", "merscope", run, "--to", "back", expected=0)
+    same_files(stage.folder / "instrument", stage.folder / "back")
     print("   the same names and the same bytes as at the instrument", flush=True)
     if not (program := shutil.which("sha256sum")):
         return
@@ -167,6 +179,17 @@ def restore(stage: Stage) -> None:
         print(f"   $ cd archive; sha256sum --check --quiet {name}", flush=True)
         done = subprocess.run([program, "--check", "--quiet", name], cwd=stage.folder / "archive", check=False)
         insist(done.returncode == 0, f"sha256sum says that {name} does not fit")
+
+
+def other_instruments(stage: Stage) -> None:
+    """Each played in a second, and looked at; of the plate one image never came."""
+    for name in OTHERS:
+        stage.say(f"Another instrument, {name}: it is played, and recognised by what it writes.")
+        fault = ["--fault", "missing"] if name == "cellpainting" else []
+        stage.run("simulate", name, f"other/{name}", "--scale", "0.05", *fault, expected=0)
+        said = stage.run("inspect", f"other/{name}", expected=0)
+        insist(f"looks like {name}" in said, f"{name} was not recognised")
+        insist("short by 1 of " in said or not fault, "nobody noticed that an image is missing")
 
 
 # --- looking at files -------------------------------------------------------------------------------------------------
