@@ -3,9 +3,9 @@
     python -m benchmarks.headers [--folder DIR] [--rounds N]
 
 Two folders are made: a full Cell Painting plate (384 wells, 9 sites, 8 channels: 27,648 images, as simulated), and a
-year of an Imaging FlowCytobot, 18,000 bins in day folders.  The bins are hard links to a few that were simulated with the
-number of images that real ones have (3,034, the median of cruise AR82), so the tables are as long as real ones and lie
-in the page cache.  Listing alone, judging for the first time, and judging again with what was remembered are measured
+year of an Imaging FlowCytobot, 18,000 bins in day folders.  The bins are hard links to a few that were simulated with
+the number of images that real ones have (3,034, the median of cruise AR82), so the tables are as long as real ones and
+lie in the page cache.  Listing alone, judging for the first time, and judging again with what was remembered are measured
 in turn; each is a process of its own.
 """
 
