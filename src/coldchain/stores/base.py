@@ -198,7 +198,10 @@ class Store(Protocol):
 KINDS = {
     "file": "coldchain.stores.local.store:LocalStore",
     "memory": "coldchain.testing.memory:MemoryStore",
+    "rclone": "coldchain.stores.rclone.store:RcloneStore",
     "s3": "coldchain.stores.s3.store:S3Store",
+    "sftp": "coldchain.stores.sftp.store:SftpStore",
+    "smb": "coldchain.stores.smb.store:SmbStore",
 }
 """Where each kind lies; it is imported when it is opened.  A kind is made of a URL and, if it has any, its options."""
 

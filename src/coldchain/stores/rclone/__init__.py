@@ -1,0 +1,1 @@
+"""Any remote that rclone knows: Box, OneDrive, Drive, Dropbox and many others."""
