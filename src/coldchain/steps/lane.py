@@ -177,18 +177,7 @@ class Lane:
 
     def _publish(self, staging: Staging, proved: dict[str, tuple[_Finished, str]]) -> None:
         """Let the names appear; a file whose means of proof is "" is proved after that."""
-        wanted: dict[str, Entry | None] = {}
-        standing: list[_Finished] = []
-        for key, (file, _) in proved.items():
-            try:
-                there = self._replaceable(file)
-            except StoreError as error:
-                self._report(file.entry, file.target, error)
-                continue
-            if there is not None and there.digest == file.digest:
-                standing.append(file)
-            else:
-                wanted[key] = there.entry if there else None
+        wanted, standing = self._wanted(proved)
         try:
             results = staging.publish(wanted) if wanted else {}
         except FlushFailed as error:
@@ -205,6 +194,22 @@ class Lane:
                 self._verified(file, result, how)
         if standing:
             self._adopt_standing(staging, standing)
+
+    def _wanted(self, proved: dict[str, tuple[_Finished, str]]) -> tuple[dict[str, Entry | None], list[_Finished]]:
+        """What ``Staging.publish`` is to be asked for, and the files that stand there already."""
+        wanted: dict[str, Entry | None] = {}
+        standing: list[_Finished] = []
+        for key, (file, _) in proved.items():
+            try:
+                there = self._replaceable(file)
+            except StoreError as error:
+                self._report(file.entry, file.target, error)
+                continue
+            if there is not None and there.digest == file.digest:
+                standing.append(file)
+            else:
+                wanted[key] = there.entry if there else None
+        return wanted, standing
 
     def _adopt_standing(self, staging: Staging, files: list[_Finished]) -> None:
         """Adopt what was found only when the names should appear; it may be of an attempt whose flush failed (P4)."""

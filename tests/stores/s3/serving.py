@@ -5,7 +5,7 @@ SeaweedFS checks signatures, checksums and conditions as Amazon does; moto keeps
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import socket
 import subprocess
@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import boto3
+import pytest
 from botocore.config import Config
 
 from coldchain.stores.s3.calling import Patience
@@ -43,6 +42,13 @@ class Server:
         name = f"test-{uuid.uuid4().hex[:16]}"
         self.client.create_bucket(Bucket=name, **more)
         return name
+
+    def remove(self, bucket: str) -> None:
+        """Remove a bucket with all that it holds, if it is there."""
+        with contextlib.suppress(self.client.exceptions.NoSuchBucket):
+            for key in self.keys(bucket):
+                self.client.delete_object(Bucket=bucket, Key=key)
+            self.client.delete_bucket(Bucket=bucket)
 
     def options(self, **more: str) -> dict[str, str]:
         """What a configuration would say."""

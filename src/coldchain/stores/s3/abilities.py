@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
 from base64 import b64encode
 from dataclasses import dataclass
 
 from coldchain.errors import StoreError
-from coldchain.model import OWN_FOLDER
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.checksums import STREAMED, encoded
-from coldchain.stores.s3.trouble import code_of, status_of, translate
+from coldchain.stores.s3.trouble import status_of, translate
 
 _CONTENT, _OTHER = b"probe", b"other"
+_ANSWERS = (400, 412, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,9 @@ class InParts:
     """Refuses a whole that does not fit its checksum."""
 
 
-def find_abilities(call: Caller, prefix: str) -> Abilities:
-    """Try; raises StoreError when nothing can be written."""
-    probing = _Probing(call, prefix)
+def find_abilities(call: Caller, key: str) -> Abilities:
+    """Try with objects under ``key``; raises StoreError when nothing can be written."""
+    probing = _Probing(call, key)
     try:
         right = encoded(hashlib.sha256(_CONTENT).digest())
         wrong = encoded(hashlib.sha256(_OTHER).digest())
@@ -60,15 +59,15 @@ def find_abilities(call: Caller, prefix: str) -> Abilities:
         probing.clear()
 
 
-def find_in_parts(call: Caller, prefix: str) -> InParts:
-    """Try; raises StoreError when nothing can be written."""
-    probing = _Probing(call, prefix)
+def find_in_parts(call: Caller, key: str) -> InParts:
+    """Try with objects under ``key``; raises StoreError when nothing can be written."""
+    probing = _Probing(call, key)
     try:
+        call("put_object", Key=probing.key, Body=_CONTENT)  # what a killed run leaves is found by it
         checksums = not probing.refused("create_multipart_upload", **STREAMED.on_create())
         right = STREAMED.on_complete(STREAMED.update(_CONTENT, 0), len(_CONTENT)) if checksums else {}
         wrong = STREAMED.on_complete(STREAMED.update(_OTHER, 0), len(_OTHER))
         verifies = checksums and probing.completion_refused(wrong, {})
-        call("put_object", Key=probing.key, Body=_CONTENT)
         creates_only = probing.completion_refused(right, {"IfNoneMatch": "*"}, 412)
         replaces_only = probing.completion_refused(right, {"IfMatch": f'"{"0" * 32}"'}, 412)
         return InParts(creates_only, replaces_only, checksums, verifies)
@@ -77,21 +76,20 @@ def find_in_parts(call: Caller, prefix: str) -> InParts:
 
 
 class _Probing:
-    """One key in coldchain's own folder, and all that was begun for it."""
+    """One key, and all that was begun for it."""
 
-    def __init__(self, call: Caller, prefix: str) -> None:
-        self._call = call
-        self.key = f"{prefix}{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+    def __init__(self, call: Caller, key: str) -> None:
+        self._call, self.key = call, key
         self._uploads: list[str] = []
 
     def refused(self, operation: str, status: int = 0, **arguments: object) -> bool:
         """Whether the server says no, with this status where one is given; raises StoreError for other trouble."""
         try:
-            facts, _ = self._call.raw(operation, Key=self.key, **arguments)
+            facts, _ = self._call.raw(operation, _ANSWERS, Key=self.key, **arguments)
         except Exception as error:
             if status and status_of(error) == status:
                 return True
-            if status_of(error) in {400, 501} or code_of(error) in {"BadDigest", "XAmzContentChecksumMismatch"}:
+            if status_of(error) in _ANSWERS:
                 return not status  # a header that the server cannot bear is no condition that it heeds
             raise translate(error, url=self._call.url, key=self.key) from error
         if upload := facts.get("UploadId"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from coldchain.stores.s3.trouble import is_temporary, retry_after_s, translate
+from coldchain.stores.s3.trouble import is_temporary, retry_after_s, status_of, translate
 from coldchain.stores.s3.where import Where
 
 Facts = dict[str, Any]
@@ -25,15 +26,18 @@ class Patience:
 
     def wait_s(self, tried: int, asked_s: float) -> float:
         """How long to wait after so many tries; the server's Retry-After counts, up to a minute."""
-        # no secret hangs on it: jitter keeps many workers from coming back at once
-        waits = min(self.longest_wait_s, self.first_wait_s * 2 ** (tried - 1)) * random.uniform(0.5, 1)  # noqa: S311
-        return max(waits, min(asked_s, _LONGEST_ASKED_S))
+        # jitter keeps many workers from coming back at once; no secret hangs on it
+        waits: float = min(self.longest_wait_s, self.first_wait_s * 2 ** (tried - 1))
+        return max(waits * random.uniform(0.5, 1), min(asked_s, _LONGEST_ASKED_S))  # noqa: S311
+
+
+PATIENT = Patience()
 
 
 class Caller:
     """Makes requests to one bucket; thread-safe.  botocore's own retries are off, so that each is counted once."""
 
-    def __init__(self, client: Any, where: Where, patience: Patience) -> None:  # noqa: ANN401 - boto3 makes its classes at run time
+    def __init__(self, client: Any, where: Where, patience: Patience) -> None:
         self._client, self._where, self._patience = client, where, patience
         self._always: Facts = {"Bucket": where.bucket}
         if where.manner.requester_pays:
@@ -53,15 +57,15 @@ class Caller:
                 raise
             raise translate(error, url=self.url, key=key) from error
 
-    def raw(self, operation: str, **arguments: Any) -> tuple[Facts, int]:
-        """Make a request; errors are those of botocore."""
+    def raw(self, operation: str, answers: Collection[int] = (), **arguments: Any) -> tuple[Facts, int]:
+        """Make a request; errors are those of botocore, and these statuses are no reason to try again."""
         verb = getattr(self._client, operation)
         for tried in range(1, self._patience.tries + 1):
             try:
                 facts: Facts = verb(**self._always, **arguments)
                 return facts, tried
             except Exception as error:
-                if tried == self._patience.tries or not is_temporary(error):
+                if tried == self._patience.tries or status_of(error) in answers or not is_temporary(error):
                     raise
                 time.sleep(self._patience.wait_s(tried, retry_after_s(error)))
         raise AssertionError("at least one try is made")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from coldchain.errors import ConfigurationError
 from coldchain.stores.s3.abilities import Abilities, InParts, find_abilities, find_in_parts
 from coldchain.stores.s3.calling import Caller, Patience
+from coldchain.stores.s3.keys import note_of
 from coldchain.stores.s3.where import Manner, Where
 
 REQUESTS_AT_ONCE = 16
@@ -42,18 +43,18 @@ class Connection:
         """Whether listings ascend: Amazon promises it for general purpose buckets (ListObjectsV2), others do not."""
         return self._endpoint.netloc.endswith(_OF_AMAZON) and not self._where.bucket.endswith("--x-s3")
 
-    def abilities(self) -> Abilities:
+    def abilities(self, owner: str) -> Abilities:
         """What the server does with conditions and checksums of whole objects; found out once, by writing."""
         with self._lock:
             if self._abilities is None:
-                self._abilities = find_abilities(self.call, self._where.prefix)
+                self._abilities = find_abilities(self.call, self._where.prefix + note_of(owner))
             return self._abilities
 
-    def in_parts(self) -> InParts:
+    def in_parts(self, owner: str) -> InParts:
         """What it does with those of objects that are sent in parts."""
         with self._lock:
             if self._in_parts is None:
-                self._in_parts = find_in_parts(self.call, self._where.prefix)
+                self._in_parts = find_in_parts(self.call, self._where.prefix + note_of(owner))
             return self._in_parts
 
 
@@ -71,7 +72,7 @@ def connect(where: Where, patience: Patience) -> Connection:
         return connection
 
 
-def _client(manner: Manner) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+def _client(manner: Manner) -> Any:
     try:
         boto3, botocore = import_module("boto3"), import_module("botocore")
         configuration, errors = import_module("botocore.config"), import_module("botocore.exceptions")

@@ -12,7 +12,9 @@ class Held:
 
     def __init__(self, *, on_disk: bool = False) -> None:
         self._bytes = bytearray()
-        self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="coldchain-") if on_disk else None
+        self._file: IO[bytes] | None = None
+        if on_disk:
+            self.spill()
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next piece."""
@@ -24,7 +26,7 @@ class Held:
     def spill(self) -> None:
         """Let it wait on disk from now on."""
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="coldchain-")
+            self._file = tempfile.TemporaryFile(prefix="coldchain-")  # noqa: SIM115
             self._file.write(self._bytes)
             self._bytes = bytearray()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 
 from coldchain.errors import NameRefused
-from coldchain.model import Entry
+from coldchain.model import OWN_FOLDER, Entry
 from coldchain.stores.s3.calling import Facts
 from coldchain.stores.s3.where import Where
 
 _KEY_LIMIT = 1024
 """Bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
 SECOND_NS = 1_000_000_000
+_FOLDER = f"{OWN_FOLDER}/uploads"
 
 
 def object_key(where: Where, path: str) -> str:
@@ -50,3 +52,13 @@ def entry_of(path: str, facts: Facts) -> Entry:
     return Entry(
         path, int(size_bytes), int(facts["LastModified"].timestamp()) * SECOND_NS, inode=int.from_bytes(mark) >> 1
     )
+
+
+def note_of(owner: str) -> str:
+    """A new name for the small object that says whose an upload is."""
+    return f"{_FOLDER}/{owner or '_'}/{secrets.token_hex(8)}"
+
+
+def is_note(key: str, owner: str = "") -> bool:
+    """Whether ``key`` is such a name; with ``owner``, of uploads of that owner only."""
+    return key.startswith(f"{_FOLDER}/{owner}/" if owner else f"{_FOLDER}/")

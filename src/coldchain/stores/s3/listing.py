@@ -18,7 +18,9 @@ from coldchain.stores.s3.where import Where
 _LAST = "\U0010ffff"
 
 
-def listed(call: Caller, where: Where, prefix: str, without: Collection[str], *, ordered: bool) -> Iterator[Entry | Oddity]:
+def listed(
+    call: Caller, where: Where, prefix: str, without: Collection[str], *, ordered: bool
+) -> Iterator[Entry | Oddity]:
     """Yield what lies below the folder ``prefix``, ascending; ``ordered`` when the server is known to list so."""
     folders = tuple(f"{where.prefix}{folder}/" for folder in without)
     objects = _objects(call, where.prefix + (f"{prefix}/" if prefix else ""), folders, jump=ordered)

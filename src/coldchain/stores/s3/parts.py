@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from coldchain.errors import NotFound, StoreError
-from coldchain.model import OWN_FOLDER
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.checksums import STREAMED
 from coldchain.stores.s3.connection import Connection
 from coldchain.stores.s3.held import Held
-from coldchain.stores.s3.keys import object_key
+from coldchain.stores.s3.keys import note_of, object_key
 from coldchain.stores.s3.where import Where
 
 _MOST_PARTS = 10_000
@@ -31,17 +29,6 @@ _IN_MEMORY_BYTES = 32 << 20
 """A part that is larger waits in an unnamed temporary file."""
 _IN_FLIGHT_BYTES = 64 << 20
 _MOST_IN_FLIGHT = 4
-_FOLDER = f"{OWN_FOLDER}/uploads"
-
-
-def note_of(owner: str) -> str:
-    """A new name for the small object that says whose an upload is."""
-    return f"{_FOLDER}/{owner or '_'}/{secrets.token_hex(8)}"
-
-
-def is_note(key: str, owner: str = "") -> bool:
-    """Whether ``key`` is such a name; with ``owner``, of uploads of that owner only."""
-    return key.startswith(f"{_FOLDER}/{owner}/" if owner else f"{_FOLDER}/")
 
 
 def abort_noted(call: Caller, where: Where, note: str) -> None:
@@ -52,9 +39,10 @@ def abort_noted(call: Caller, where: Where, note: str) -> None:
     facts = call("get_object", note, Key=note)
     try:
         path = str(json.loads(facts["Body"].read(1 << 16))["key"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # of a trial, which is made under the name of its note
+        abort_begun(call, note, datetime.min.replace(tzinfo=UTC))
         return
-    abort_begun(call, object_key(where, path), facts["LastModified"])
+    abort_begun(call, object_key(where, path), facts["LastModified"] - timedelta(seconds=1))
 
 
 def abort_begun(call: Caller, key: str, since: datetime) -> None:
@@ -66,7 +54,7 @@ def abort_begun(call: Caller, key: str, since: datetime) -> None:
         begun += [
             upload["UploadId"]
             for upload in page.get("Uploads", ())
-            if upload["Key"] == key and upload["Initiated"] >= since - timedelta(seconds=1)
+            if upload["Key"] == key and upload["Initiated"] >= since
         ]
         markers = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
         following = {name: value for name, value in markers.items() if value}
@@ -99,7 +87,7 @@ class Parts:
     def __init__(self, hands: Hands, path: str, announced_bytes: int, on_create: Facts) -> None:
         """Begin the upload; ``announced_bytes`` is what the file is said to hold."""
         self._call, self._where, self._pool = hands.connection.call, hands.where, hands.pool
-        self._in_parts = hands.connection.in_parts()
+        self._in_parts = hands.connection.in_parts(hands.owner)
         self._path, self._key = path, object_key(hands.where, path)
         least = -(-announced_bytes // _PLANNED_PARTS)
         self._part_bytes = max(hands.where.manner.part_bytes, -(-least // (1 << 20)) << 20)
@@ -143,7 +131,7 @@ class Parts:
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next piece; waits while too many parts are on their way."""
         view = memoryview(chunk)
-        while len(view):
+        while view:
             piece = view[: self._part_bytes - self._part_size]
             self._part.write(piece)
             self._part_size += len(piece)

@@ -55,7 +55,9 @@ class S3Reader:
                 facts["Body"].close()
             except Exception as error:
                 if tried == _TRIES:
-                    raise Unreliable("the connection broke while it was read", url=self._where.url, key=self._path) from error
+                    raise Unreliable(
+                        "the connection broke while it was read", url=self._where.url, key=self._path
+                    ) from error
                 continue
             if not with_rest:
                 facts["ContentLength"] = int(facts["ContentRange"].rpartition("/")[2])
@@ -94,8 +96,8 @@ class S3Reader:
             chunk = _full(self._body, length)
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001 - whatever the libraries below raise for a broken stream
-            chunk = b""
+        except Exception:
+            chunk = b""  # whatever the libraries below raise for a broken stream
         if len(chunk) < length:
             self._let_go()
             return b""
@@ -112,15 +114,15 @@ class S3Reader:
             body = self._get(f"bytes={offset}-{end - 1}")
             try:
                 found = _full(body, end - offset)
-            except Exception:  # noqa: BLE001 - as above
-                continue
+            except Exception:
+                found = b""  # a broken stream, as above
             finally:
                 body.close()
             if len(found) == end - offset:
                 return found
         raise Unreliable("the connection breaks again and again", url=self._where.url, key=self._path)
 
-    def _get(self, span: str) -> Any:  # noqa: ANN401 - botocore's stream
+    def _get(self, span: str) -> Any:
         try:
             facts = self._call("get_object", self._path, Key=self._key, Range=span, IfMatch=self._etag)
         except Occupied as error:  # what 412 means where a name is wanted
@@ -155,7 +157,7 @@ class S3Reader:
         self._let_go()
 
 
-def _full(body: Any, length: int) -> bytes:  # noqa: ANN401 - botocore's stream
+def _full(body: Any, length: int) -> bytes:
     """So many bytes, fewer only where the stream ends."""
     pieces: list[bytes] = []
     while length and (piece := body.read(length)):

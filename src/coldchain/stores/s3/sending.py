@@ -18,7 +18,6 @@ from coldchain.stores.s3.held import Held
 from coldchain.stores.s3.keys import entry_of, object_key
 from coldchain.stores.s3.parts import Hands, Parts
 from coldchain.stores.s3.reading import look
-from coldchain.stores.s3.where import Where
 
 _MARK = "coldchain-write"
 """Metadata: which act of writing made an object.  Where a reply was lost, it tells whose object stands there."""
@@ -66,7 +65,7 @@ class Outgoing:
         if self._parts is not None:
             self._parts.write(chunk)
             return
-        if self.size_bytes <= self._where.manner.part_bytes:
+        if self.size_bytes <= self._where.manner.whole_bytes:
             self._digest.update(chunk)
             self._waiting.write(chunk)
             return
@@ -113,7 +112,7 @@ class Outgoing:
         if self._parts is not None:
             creates_only, replaces_only = self._parts.heeds
         else:
-            abilities = self._hands.connection.abilities()
+            abilities = self._hands.connection.abilities(self._hands.owner)
             creates_only, replaces_only = abilities.creates_only, abilities.replaces_only
         if expected is None:
             if creates_only:
@@ -164,7 +163,11 @@ class Outgoing:
         if self._parts is not None:
             value = STREAMED.on_part(self._parts.checksum)[STREAMED.field]
             return STREAMED.field, str(value) if self._parts.has_checksum else "", self._parts.verifies
-        return "ChecksumSHA256", encoded(self._digest.digest()), self._hands.connection.abilities().verifies
+        return (
+            "ChecksumSHA256",
+            encoded(self._digest.digest()),
+            self._hands.connection.abilities(self._hands.owner).verifies,
+        )
 
     def _on_write(self, metadata: dict[str, str]) -> Facts:
         """What the new object is given.  coldchain's own files must stay readable, whatever tier the data go to."""

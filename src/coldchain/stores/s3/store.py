@@ -8,12 +8,12 @@ from coldchain.model import Entry, Oddity
 from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
 from coldchain.stores.s3 import probe
-from coldchain.stores.s3.calling import Caller, Patience
+from coldchain.stores.s3.calling import PATIENT, Caller, Patience
 from coldchain.stores.s3.checksums import NAMES
 from coldchain.stores.s3.connection import REQUESTS_AT_ONCE, Connection, connect
-from coldchain.stores.s3.keys import SECOND_NS, entry_of, object_key
+from coldchain.stores.s3.keys import SECOND_NS, entry_of, is_note, object_key
 from coldchain.stores.s3.listing import folders_in, listed
-from coldchain.stores.s3.parts import abort_noted, is_note
+from coldchain.stores.s3.parts import abort_noted
 from coldchain.stores.s3.reading import S3Reader, look
 from coldchain.stores.s3.staging import S3Staging
 from coldchain.stores.s3.where import where
@@ -31,9 +31,7 @@ _TRAITS = Traits(
 class S3Store:
     """A bucket of Amazon S3, or of another server that speaks its protocol."""
 
-    def __init__(
-        self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = Patience()
-    ) -> None:
+    def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
         """Name the place; nothing is asked and no package imported until it is used.
 
         Args:

@@ -84,7 +84,8 @@ def is_temporary(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if not code_of(error) and not status_of(error):
         return type(error).__name__ not in _FINAL
-    return code_of(error) in _AGAIN or status_of(error) >= 500 and status_of(error) != 507 and code_of(error) not in _KINDS
+    failed = status_of(error) >= 500 and status_of(error) != 507
+    return code_of(error) in _AGAIN or status_of(error) == 429 or (failed and code_of(error) not in _KINDS)
 
 
 def retry_after_s(error: Exception) -> float:
@@ -105,7 +106,9 @@ def translate(error: Exception, *, url: str, key: str) -> StoreError:
         return kind(reason, url=url, key=key)
     reason = _said(error)
     if status in _BUSY:
-        return StoreGone(f"the server is overloaded or being repaired, also after several tries ({reason})", url=url, key=key)
+        return StoreGone(
+            f"the server is overloaded or being repaired, also after several tries ({reason})", url=url, key=key
+        )
     if status == 403:
         return Denied(f"access is denied ({reason})", url=url, key=key)
     if status >= 500 or code in _AGAIN:
@@ -159,6 +162,6 @@ def _skew(error: Exception) -> str:
     off_s = (datetime.now(UTC) - theirs).total_seconds()
     side = "ahead of" if off_s > 0 else "behind"
     return (
-        f"the clock of this computer is {abs(off_s) / 60:,.0f} minutes {side} the server's, which therefore refuses its "
-        "signatures; set the clock"
+        f"the clock of this computer is {abs(off_s) / 60:,.0f} minutes {side} the server's, which therefore refuses "
+        "its signatures; set the clock"
     )

@@ -19,7 +19,7 @@ _UNITS = {"B": 1, "KB": 1000, "KiB": 1 << 10, "MB": 1000**2, "MiB": 1 << 20, "GB
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _NAMES = (
     *("endpoint", "region", "profile", "storage_class", "sse", "kms_key", "tags"),
-    *("requester_pays", "anonymous", "addressing", "part_size"),
+    *("requester_pays", "anonymous", "addressing", "part_size", "whole_size"),
 )
 
 
@@ -36,7 +36,9 @@ class Manner:
     addressing: str = ""
     """``path``, ``virtual``, or "": path for an endpoint of one's own."""
     part_bytes: int = PART_BYTES
-    """Files up to this size are sent in one request, larger ones in parts of at least this size."""
+    """The least size of a part of a large file."""
+    whole_bytes: int = PART_BYTES
+    """Files up to this size are sent in one request, larger ones in parts."""
     on_write: tuple[tuple[str, str], ...] = field(default=())
     """What every new object of data is given: storage class, encryption, tags, in the words of the protocol."""
 
@@ -76,7 +78,9 @@ def _manner(url: str, options: Mapping[str, str]) -> Manner:
     if split.username or split.password:
         raise ConfigurationError(f"{url}: no user and no password belong into `endpoint`")
     if endpoint and (split.scheme not in {"http", "https"} or not split.hostname):
-        raise ConfigurationError(f"{url}: endpoint = {endpoint!r} is none; it looks like https://host or http://host:9000")
+        raise ConfigurationError(
+            f"{url}: endpoint = {endpoint!r} is none; it looks like https://host or http://host:9000"
+        )
     addressing = options.get("addressing", "")
     if addressing not in {"", "path", "virtual"}:
         raise ConfigurationError(f'{url}: addressing is "path" or "virtual", not {addressing!r}')
@@ -87,7 +91,8 @@ def _manner(url: str, options: Mapping[str, str]) -> Manner:
         _truth(url, options, "requester_pays"),
         _truth(url, options, "anonymous"),
         addressing,
-        _part_bytes(url, options.get("part_size", "")),
+        _size_bytes(url, options, "part_size", _LEAST_PART_BYTES),
+        _size_bytes(url, options, "whole_size", 0),
         tuple(_on_write(url, options)),
     )
 
@@ -120,11 +125,12 @@ def _truth(url: str, options: Mapping[str, str], name: str) -> bool:
     return _WORDS[said]
 
 
-def _part_bytes(url: str, said: str) -> int:
+def _size_bytes(url: str, options: Mapping[str, str], name: str, least_bytes: int) -> int:
+    said = options.get(name, "")
     if not said:
         return PART_BYTES
     found = _SIZE.fullmatch(said.strip())
-    size_bytes = int(found[1]) * _UNITS[found[2] or "B"] if found else 0
-    if not _LEAST_PART_BYTES <= size_bytes <= _MOST_PART_BYTES:
-        raise ConfigurationError(f'{url}: part_size is between "5 MiB" and "5 GiB", not {said!r}')
+    size_bytes = int(found[1]) * _UNITS[found[2] or "B"] if found else -1
+    if not least_bytes <= size_bytes <= _MOST_PART_BYTES:
+        raise ConfigurationError(f'{url}: {name} is between {least_bytes >> 20} MiB and "5 GiB", not {said!r}')
     return size_bytes
