@@ -24,6 +24,7 @@ need exfat-fuse mount.exfat-fuse mount.exfat                        # a file sys
 need exfatprogs mkfs.exfat
 need ntfs-3g ntfs-3g                                                # the rules of Windows for names
 need e2fsprogs mkfs.ext4
+need samba smbd                                                     # a real SMB server
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
 
