@@ -33,8 +33,15 @@ def _text(source: str, *urls: str, top: str = "state = '/s'") -> str:
         ("Z:\\runs", ["z:/Runs/x"], "destination 'd1' lies inside the source"),
         ("Z:\\", ["Z:\\copy"], "destination 'd1' lies inside the source"),
         (r"\\nas\lab", [r"\\NAS\lab\x"], "destination 'd1' lies inside the source"),
-        ("s3://b/x", ["s3://b/x/"], "destination 'd1' is the source itself"),
-        ("s3://b/x", ["s3://b"], "the source lies inside destination 'd1'"),
+        ("s3://bkt/x", ["s3://bkt/x/"], "destination 'd1' is the source itself"),
+        ("s3://bkt/x", ["s3://bkt"], "the source lies inside destination 'd1'"),
+        ("s3://bkt", ["s3://bkt/x/y"], "destination 'd1' lies inside the source"),
+        ("az://box", ["gs://bkt/x", "gs://bkt"], "destination 'd1' lies inside destination 'd2'"),
+        ("sftp://reader@NAS/data", ["sftp://writer@nas:22/data/x"], "destination 'd1' lies inside the source"),
+        ("smb://nas/Lab", ["smb://me@NAS:445/lab/x"], "destination 'd1' lies inside the source"),
+        ("smb://nas/lab", [r"\\NAS\lab\x"], "destination 'd1' lies inside the source"),
+        ("rclone://box/a", ["rclone://box"], "the source lies inside destination 'd1'"),
+        ("webdav://h/a", ["fsspec+webdav://h/a/"], "destination 'd1' is the source itself"),
     ],
 )
 def test_places_that_lie_in_one_another_are_refused(tmp_path: Path, source: str, urls: list[str], said: str) -> None:
@@ -47,8 +54,11 @@ def test_places_that_lie_in_one_another_are_refused(tmp_path: Path, source: str,
         ("/a", ["/ab", "/b", "/bc"]),
         ("/a/b", ["/a/c"]),
         ("Z:\\runs", ["Z:\\copies", "Y:\\runs"]),
-        ("s3://b/x", ["s3://b/xy", "s3://c/x", "gs://b/x"]),
-        ("/b/x", ["s3://b/x"]),
+        ("s3://bkt/x", ["s3://bkt/xy", "s3://ckt/x", "gs://bkt/x"]),
+        ("/b/x", ["s3://bkt/x"]),
+        ("sftp://nas/a", ["sftp://nas:2222/a", "sftp://nas/A", "sftp://nas2/a"]),
+        ("smb://nas/a", ["smb://nas/b", "sftp://nas/a"]),
+        ("rclone://box/a", ["rclone://Box/a", "rclone://box/ab"]),
     ],
 )
 def test_neighbours_are_welcome(tmp_path: Path, source: str, urls: list[str]) -> None:
@@ -83,3 +93,25 @@ def test_a_folder_that_many_jobs_send_to_is_allowed(tmp_path: Path) -> None:
 )
 def test_our_own_notes_are_never_carried_as_data(tmp_path: Path, top: str, said: str) -> None:
     assert said in complaint(tmp_path, _text("/a" if top else ".", "/to", top=top))
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "options", "apart"),
+    [
+        ("{ url = 's3://bkt', endpoint = 'http://a:9000' }", "s3://bkt/x", "endpoint = 'http://A:9000/'", False),
+        ("{ url = 's3://bkt', endpoint = 'http://a:9000' }", "s3://bkt/x", "endpoint = 'http://b:9000'", True),
+        ("{ url = 's3://bkt', endpoint = 'http://a:9000' }", "s3://bkt/x", "", True),
+        ("{ url = 's3://bkt', profile = 'a' }", "s3://bkt/x", "profile = 'b'", False),
+        ("{ url = 'az://box', account = 'a' }", "az://box/x", "account = 'b'", True),
+        ("{ url = 'az://box', account = 'a' }", "az://box/x", "account = 'a'", False),
+        ("{ url = 'az://box', account = 'a' }", "az://box/x", "", False),
+    ],
+)
+def test_buckets_of_one_name_are_apart_where_another_service_keeps_them(
+    tmp_path: Path, source: str, url: str, options: str, apart: bool
+) -> None:
+    text = _text("SOURCE", url).replace("'SOURCE'", source) + options
+    if apart:
+        assert read(tmp_path, text).jobs
+    else:
+        assert "destination 'd1' lies inside the source" in complaint(tmp_path, text)

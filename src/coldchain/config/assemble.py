@@ -12,7 +12,19 @@ from coldchain.config.overlaps import Relation, relation
 from coldchain.config.places import Origin, ledger_file, ledger_url, local_path, place_url
 from coldchain.config.plates import read_plates
 from coldchain.config.problems import Location, Problem, suggestion
-from coldchain.config.schema import NAME_RULE, VERSION, DestinationTable, Document, JobTable, check, is_name
+from coldchain.config.schema import (
+    NAME_RULE,
+    VERSION,
+    AnyTable,
+    DestinationTable,
+    Document,
+    JobTable,
+    SourceTable,
+    check,
+    is_name,
+)
+from coldchain.config.storage import BY_KIND, EVERY_OPTION, options_of
+from coldchain.config.urls import kind_of
 from coldchain.config.values import Brake, Config, Destination, Job
 from coldchain.model import Place
 
@@ -62,7 +74,7 @@ def _config(
 
 def _own_things_in_source(job: Job, state: Path, ledger_at: Path | None) -> Iterator[Problem]:
     for key, path in (("state", state), ("ledger", ledger_at)):
-        if path is not None and relation(str(path), job.source.url) in (Relation.SAME, Relation.INSIDE):
+        if path is not None and relation(Place(key, str(path)), job.source) in (Relation.SAME, Relation.INSIDE):
             yield Problem(
                 (key,), f"lies inside the source of job {job.name!r}, and would be carried as data; put it elsewhere"
             )
@@ -97,17 +109,41 @@ def _place(table: object, key: str, where: Location, origin: Origin, found: list
     text = _text(table, key)
     if text is None:
         return None
+    options = options_of(text, table if key == "url" and isinstance(table, dict) else {}, where, origin, found)
     try:
-        return Place(str(where[-1]), place_url(text, origin))
+        url = place_url(text, origin)
     except ValueError as error:
         found.append(Problem((*where, key), str(error), quotes=True))
         return None
+    return Place(str(where[1]), url, options) if options is not None else None
+
+
+def _source(table: object, where: Location, origin: Origin, found: list[Problem]) -> Place | None:
+    """The source: a text, or a table with a URL and options."""
+    written = table.get("source") if isinstance(table, dict) else None
+    if not isinstance(written, dict):
+        return _place(table, "source", where, origin, found)
+    inside = (*where, "source")
+    checked = _check_without_options(SourceTable, written, inside, found)
+    place = _place(written, "url", inside, origin, found)
+    return place if checked is not None else None
+
+
+def _check_without_options(
+    kind: type[AnyTable], value: object, where: Location, found: list[Problem]
+) -> AnyTable | None:
+    if not isinstance(value, dict):
+        return check(kind, value, where, found)
+    others = {key: item for key, item in value.items() if key not in EVERY_OPTION}
+    url = value.get("url")
+    known = BY_KIND[kind_of(url)].model_fields if isinstance(url, str) else EVERY_OPTION
+    return check(kind, others, where, found, besides=known)
 
 
 def _destinations(document: Mapping[str, Any], origin: Origin, found: list[Problem]) -> dict[str, Destination]:
     made = {}
     for where, name, value in _tables(document, "destinations", found):
-        table = check(DestinationTable, value, where, found)
+        table = _check_without_options(DestinationTable, value, where, found)
         place = _place(value, "url", where, origin, found)
         if table is not None and place is not None:
             made[name] = replace(Destination(place), **table.given("url"))
@@ -120,7 +156,7 @@ def _jobs(
     made = {}
     for where, name, value in _tables(document, "jobs", found):
         table = check(JobTable, value, where, found)
-        source = _place(value, "source", where, origin, found)
+        source = _source(value, where, origin, found)
         found += _wrong_names(value, (*where, "destinations"), document.get("destinations"))
         plates = _plates(table, where, origin, found) if table is not None else None
         if table is None or source is None or plates is None:
@@ -172,7 +208,7 @@ def _overlaps(job: Job) -> Iterator[Problem]:
     """A job that would carry its own copies, or send two copies to one place (each would seem to be two)."""
     where = ("jobs", job.name, "destinations")
     for sent_to in job.destinations:
-        match relation(sent_to.place.url, job.source.url):
+        match relation(sent_to.place, job.source):
             case Relation.SAME:
                 yield Problem(where, f"destination {sent_to.name!r} is the source itself")
             case Relation.INSIDE:
@@ -180,7 +216,7 @@ def _overlaps(job: Job) -> Iterator[Problem]:
             case Relation.AROUND:
                 yield Problem(where, f"the source lies inside destination {sent_to.name!r}")
     for one, other in combinations(job.destinations, 2):
-        match relation(one.place.url, other.place.url):
+        match relation(one.place, other.place):
             case Relation.SAME:
                 yield Problem(where, f"destinations {one.name!r} and {other.name!r} are the same place")
             case Relation.INSIDE:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from coldchain.config.places import is_windows_path
+from coldchain.model import Place
 
 
 class Relation(Enum):
@@ -23,9 +24,12 @@ class Relation(Enum):
     """The second lies in the first."""
 
 
-def relation(first: str, second: str) -> Relation:
-    """Compare two URLs or absolute paths: by name, and by identity where the folders exist (links, case, mounts)."""
-    one, other = _located(first), _located(second)
+def relation(first: Place, second: Place) -> Relation:
+    """Compare two places: by name, and by identity where the folders exist (links, case, mounts).
+
+    What a name hides is not seen: two addresses of one server, a bucket behind two endpoints, an alias of rclone.
+    """
+    one, other = _located(first, beside=second), _located(second, beside=first)
     if _is_same(one, other):
         return Relation.SAME
     if any(_is_same(above, other) for above in one.parents):
@@ -35,13 +39,46 @@ def relation(first: str, second: str) -> Relation:
     return Relation.APART
 
 
-def _located(url: str) -> PurePath:
-    if "://" not in url:
-        return _resolved(url)
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return _resolved(unquote(parts.path))
-    return PurePosixPath(f"{parts.scheme}:", parts.netloc.lower(), posixpath.normpath("/" + parts.path).lstrip("/"))
+def _located(place: Place, *, beside: Place) -> PurePath:
+    """Where a place is, as a path that can be compared with that of ``beside``."""
+    if "://" not in place.url:
+        return _resolved(place.url)
+    scheme, _, rest = place.url.removeprefix("fsspec+").partition("://")
+    host, _, path = rest.partition("/")
+    match scheme:
+        case "file":
+            return _resolved(unquote(urlsplit(place.url).path))
+        case "smb":  # a mounted share is written \\server\share, and neither tells capitals apart
+            server = _host(host).removesuffix(":445")
+            return PureWindowsPath(ntpath.normpath(f"//{server}/{unquote(path)}"))
+        case "s3" | "gs" | "az":
+            return PurePosixPath(f"{scheme}:", _service(place, beside), host.lower(), _plain(path))
+        case "sftp":
+            host = f"{_host(host).removesuffix(':22')}"
+        case "rclone":
+            pass  # names of remotes differ in capitals
+        case _:
+            host = _host(host)
+    return PurePosixPath(f"{scheme}:", f"{host}:", _plain(path))
+
+
+def _host(text: str) -> str:
+    """A host without its user: two users of one server mostly see the same folders."""
+    return text.rpartition("@")[2].lower()
+
+
+def _plain(path: str) -> str:
+    return posixpath.normpath("/" + path).lstrip("/")
+
+
+def _service(place: Place, beside: Place) -> str:
+    """What owns the names of buckets: an endpoint, an account; ":" where nothing is said.
+
+    An account that only one of two places names counts as the same: the other's comes from the environment.
+    """
+    mine, others = dict(place.options), dict(beside.options)
+    account = mine.get("account", "") if "account" in others else ""
+    return f"{mine.get('endpoint', '').lower().rstrip('/').replace('/', ':')}:{account}"
 
 
 def _resolved(path: str) -> PurePath:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+
+from coldchain.config.urls import PASSWORD, check_url
 
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")
 _DRIVE_RELATIVE = re.compile(r"[A-Za-z]:(?![\\/])")
 _SCHEME_WITHOUT_SLASHES = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_PASSWORD = re.compile(r"://[^/@]*:(?P<password>(?![0-9]{1,5}/)[^@]*)@")  # a port is none
 _REFERENCES = re.compile(r"(\$\{[^}]*\})+")
 _POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 
@@ -36,7 +36,7 @@ def is_windows_path(text: str) -> bool:
 
 def has_written_password(text: str) -> bool:
     """Whether a URL, as written, holds a password that is not just ``${NAME}``."""
-    found = _PASSWORD.search(text)
+    found = PASSWORD.search(text)
     return found is not None and _REFERENCES.fullmatch(found["password"]) is None
 
 
@@ -57,7 +57,7 @@ def place_url(text: str, origin: Origin) -> str:
         ValueError: with the reason, which does not quote ``text``.
     """
     if "://" in text:
-        _check_url(text)
+        check_url(text)
         return text
     if is_windows_path(text):
         return text
@@ -116,27 +116,3 @@ def _at_home(text: str, environ: Mapping[str, str]) -> str | Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError('begins with "~", and that home folder is not known; ./ in front makes it a name') from None
-
-
-def _check_url(text: str) -> None:
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        raise ValueError("is no URL") from None
-    if not url.scheme:
-        raise ValueError("is no URL: before :// stands the kind of store, such as file")
-    if not text.startswith(url.scheme):
-        raise ValueError("must have its scheme, the part before ://, in small letters")
-    if _PASSWORD.search(text):
-        raise ValueError(
-            "must not hold a password: it would be kept in records and reports; folders and mounted shares need none"
-        )
-    if url.scheme == "file":
-        _check_file_url(url)
-
-
-def _check_file_url(url: SplitResult) -> None:
-    if url.netloc or not url.path.startswith("/"):
-        raise ValueError("must have three slashes, as file:///data; a network share is written as its path")
-    if url.query or url.fragment:
-        raise ValueError('must not hold "?" or "#": write %3F and %23, or the plain path')

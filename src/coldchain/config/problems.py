@@ -82,6 +82,8 @@ def translate(kind: str, context: Mapping[str, Any]) -> str:
     """The sentence for an error of pydantic, by its type; a validator of ours has brought its own."""
     if kind == "value_error":
         return str(context["error"])
+    if kind == "less_than_equal":
+        return f"must be {context['le']} or less"
     return _BY_TYPE.get(kind, "makes no sense here")
 
 

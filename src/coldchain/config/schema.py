@@ -7,7 +7,7 @@ A key that is not given stays ``None`` here: the defaults are those of ``values`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -57,7 +57,9 @@ def _name(text: str) -> str:
     return text
 
 
-def _choice(words: Mapping[str, object]) -> Callable[[object], object]:
+def choice(words: Mapping[str, object]) -> Callable[[object], object]:
+    """A validator that takes one of the words, and gives what it stands for."""
+
     def choose(value: object) -> object:
         if not isinstance(value, str):
             raise ValueError(f"must be text in quotes, one of {', '.join(words)}")
@@ -166,6 +168,14 @@ def _begins_with_own_folder(levels: list[str]) -> bool:
     return False
 
 
+def _source(value: object) -> object:
+    if isinstance(value, str):
+        return _filled(value)
+    if not isinstance(value, dict):
+        raise ValueError('must be text in quotes, or a table with a url, such as { url = "s3://bucket", region = "…" }')
+    return value
+
+
 def _brake(value: object) -> object:
     if value is False:
         return {"share": NO_BRAKE.share, "least": NO_BRAKE.least}
@@ -200,10 +210,16 @@ class BrakeTable(Table):
     least: Annotated[int, Field(ge=0)] = Brake().least
 
 
+class SourceTable(Table):
+    """``source = { url = …, … }``; the options of the kind that the URL names are those of ``storage``."""
+
+    url: Text
+
+
 class JobTable(Table):
     """``[jobs.NAME]``."""
 
-    source: Text
+    source: Annotated[str | dict[str, Any], BeforeValidator(_source)]
     destinations: Annotated[list[str], Field(min_length=1)]
     instrument: Name | None = None
     datasets: Annotated[str, AfterValidator(_datasets)] | None = None
@@ -212,21 +228,21 @@ class JobTable(Table):
     """A path of a csv file, or the plates themselves."""
     flag: Annotated[Text, AfterValidator(_file_name)] | None = None
     growing: Annotated[list[Pattern], Field(min_length=1)] | None = None
-    incomplete: Annotated[Incomplete | None, BeforeValidator(_choice({way.value: way for way in Incomplete}))] = None
+    incomplete: Annotated[Incomplete | None, BeforeValidator(choice({way.value: way for way in Incomplete}))] = None
     max_open: Duration = None
     personal: bool | None = None
     include: Annotated[list[Pattern], Field(min_length=1), AfterValidator(_selecting)] | None = None
     exclude: list[Pattern] | None = None
     settle: Duration = None
-    verify: Annotated[ProofKind | None, BeforeValidator(_choice({kind.word: kind for kind in ProofKind}))] = None
-    on_change: Annotated[OnChange | None, BeforeValidator(_choice({way.value: way for way in OnChange}))] = None
-    digest: Annotated[str | None, BeforeValidator(_choice({name: name for name in DIGESTS}))] = None
-    symlinks: Annotated[Symlinks | None, BeforeValidator(_choice({way.value: way for way in Symlinks}))] = None
+    verify: Annotated[ProofKind | None, BeforeValidator(choice({kind.word: kind for kind in ProofKind}))] = None
+    on_change: Annotated[OnChange | None, BeforeValidator(choice({way.value: way for way in OnChange}))] = None
+    digest: Annotated[str | None, BeforeValidator(choice({name: name for name in DIGESTS}))] = None
+    symlinks: Annotated[Symlinks | None, BeforeValidator(choice({way.value: way for way in Symlinks}))] = None
     brake: Annotated[BrakeTable | None, BeforeValidator(_brake)] = None
 
 
 class DestinationTable(Table):
-    """``[destinations.NAME]``."""
+    """``[destinations.NAME]``, without the options of the kind that the URL names, which are those of ``storage``."""
 
     url: Text
     layout: Annotated[str, AfterValidator(_layout)] | None = None
@@ -247,30 +263,40 @@ class Document(Table):
 NOT_YET: Mapping[type[Table], tuple[str, ...]] = {
     Document: ("notify",),
     JobTable: ("schedule", "notify", "prune", "compress"),
-    DestinationTable: ("endpoint", "storage_class", "pack"),
-    BrakeTable: (),
+    DestinationTable: ("pack",),
 }
 """Keys of the published interface that this version does not carry out: refused, for nothing is ignored in silence."""
 
 
+_NEVER_QUOTED = frozenset({"credentials", "options"})
+"""Where somebody may have written a secret by mistake (P14)."""
+
 AnyTable = TypeVar("AnyTable", bound=Table)
 
 
-def check(kind: type[AnyTable], value: object, where: Location, problems: list[Problem]) -> AnyTable | None:
-    """Check one table; adds to ``problems`` and returns None when something is wrong with it."""
+def check(
+    kind: type[AnyTable], value: object, where: Location, problems: list[Problem], *, besides: Iterable[str] = ()
+) -> AnyTable | None:
+    """Check one table; adds to ``problems`` and returns None when something is wrong with it.
+
+    ``besides`` are keys that the person may write in this table and that are checked elsewhere.
+    """
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-    problems += [_problem(kind, where, one["type"], one["loc"], one.get("ctx", {})) for one in found]
+    for one in found:
+        at, inside = (*where, *one["loc"]), one["loc"]
+        if one["type"] == "extra_forbidden":
+            table = BrakeTable if len(inside) > 1 else kind
+            problems.append(Problem(at, _unknown(str(inside[-1]), table, besides if table is kind else ())))
+        else:
+            quotes = one["type"] != "missing" and not _NEVER_QUOTED.intersection(inside)
+            problems.append(Problem(at, translate(one["type"], one.get("ctx", {})), quotes))
     return None
 
 
-def _problem(kind: type[Table], where: Location, what: str, inside: Location, context: Mapping[str, Any]) -> Problem:
-    if what != "extra_forbidden":
-        return Problem((*where, *inside), translate(what, context), quotes=what != "missing")
-    table = BrakeTable if len(inside) > 1 else kind
-    key = str(inside[-1])
-    if key in NOT_YET[table]:
-        return Problem((*where, *inside), "not in this version of coldchain; take it out, so that nobody relies on it")
-    return Problem((*where, *inside), f"unknown key; {suggestion(key, table.model_fields)}")
+def _unknown(key: str, table: type[Table], besides: Iterable[str]) -> str:
+    if key in NOT_YET.get(table, ()):
+        return "not in this version of coldchain; take it out, so that nobody relies on it"
+    return f"unknown key; {suggestion(key, [*table.model_fields, *besides])}"

@@ -139,7 +139,8 @@ instrument = "@INSTRUMENT@"
 # brake = { share = 0.5, least = 100 }
 
 [destinations.storage]
-# A folder, or a share that is mounted.
+# A folder, a share that is mounted, or the URL of a store (s3://, gs://, az://, sftp://, smb://, rclone://, …) with
+# its options beside it, such as endpoint, storage_class or credentials: never a password.
 url = @DESTINATION@
 # The name of a file at the destination; {job}, {dataset} and what the instrument knows may stand before {path}.
 # layout = "{path}"
