@@ -137,6 +137,7 @@ def _use_everything(store: FaultyStore) -> object:
     staging.read_back("a")
     result = staging.publish({"a": None})["a"]
     if isinstance(result, Entry):
+        staging.vouched("a")
         staging.settle("a")
     staging.close()
     if not isinstance(result, Entry):

@@ -78,7 +78,7 @@ class StagingContract(Subject):
     def test_what_was_published_is_taken_back_where_proof_comes_after(self, store: Store) -> None:
         """And only while it is what this staging wrote: the file of another writer stays (P5)."""
         if not store.traits.proves_published:
-            pytest.skip("this place proves before it publishes")
+            return  # nothing that was published is ever taken back
         with staging_of(store) as staging:
             for key in ("wrong", "replaced"):
                 put_in(staging, key, b"wrong")
