@@ -1,0 +1,1 @@
+"""Buckets of Google Cloud Storage; ``store`` is the kind, see ``stores.base``."""

@@ -1,0 +1,1 @@
+"""What is the same for all places that keep objects; each kind brings a ``bucket.Bucket``."""

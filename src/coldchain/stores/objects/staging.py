@@ -1,0 +1,123 @@
+"""How do many files get to a bucket at once?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from coldchain.errors import NotFound, StoreError
+from coldchain.model import Entry
+from coldchain.stores.objects.bucket import Bucket
+from coldchain.stores.objects.reading import ObjectReader
+from coldchain.stores.objects.sending import Outgoing, Published, take_back
+
+REQUESTS_AT_ONCE = 16
+_MEMORY_BYTES = 32 << 20
+"""Small files that wait for their names take up to so much; what is more waits on disk."""
+
+
+class ObjectSink:
+    """One file on its way into a staging."""
+
+    def __init__(self, staging: ObjectStaging, path: str, outgoing: Outgoing) -> None:
+        self._staging, self._path, self._outgoing = staging, path, outgoing
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next piece, whole."""
+        self._outgoing.write(chunk)
+
+    def close(self) -> None:
+        """Say that this was all; waits for the last pieces of a large file."""
+        self._outgoing.finish()
+        self._staging.keep(self._path, self._outgoing)
+
+    def abort(self) -> None:
+        """Forget this file; leaves nothing behind."""
+        self._staging.drop(self._outgoing)
+
+
+class ObjectStaging:
+    """Files that wait for their names; can be read back only when they have them, and be taken back then."""
+
+    def __init__(self, bucket: Bucket, whole_bytes: int) -> None:
+        self._bucket, self._whole_bytes = bucket, whole_bytes
+        self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="objects")
+        self._open: set[Outgoing] = set()
+        self._closed: dict[str, Outgoing] = {}
+        self._published: dict[str, Published] = {}
+        self._held_bytes = 0
+
+    def open(self, key: str, entry: Entry) -> ObjectSink:
+        """Begin a file; raises NameRefused at once."""
+        outgoing = Outgoing(self._bucket, key, entry, self._whole_bytes)
+        self._open.add(outgoing)
+        return ObjectSink(self, key, outgoing)
+
+    def keep(self, key: str, outgoing: Outgoing) -> None:
+        """Remember a closed file; an earlier one for the same key gives way."""
+        self._published.pop(key, None)
+        self.discard(key)
+        self._closed[key] = outgoing
+        self._held_bytes += outgoing.held_bytes
+        if outgoing.held_bytes and self._held_bytes > _MEMORY_BYTES:
+            self._held_bytes -= outgoing.held_bytes
+            outgoing.spill()
+
+    def drop(self, outgoing: Outgoing) -> None:
+        """Forget a file, wherever it is on its way."""
+        self._open.discard(outgoing)
+        outgoing.forget()
+
+    def flush(self) -> None:
+        """Do nothing: what a bucket has taken is durable, and before that nothing has a name."""
+
+    def settle(self, key: str) -> None:
+        """Make sure that it stands there; a bucket has made it durable."""
+        self._bucket.look(key)
+
+    def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
+        """Let the names appear, many at once."""
+        waiting = {key: self._pool.submit(self._publish, key, expected) for key, expected in keys.items()}
+        results: dict[str, Entry | StoreError] = {}
+        for key, future in waiting.items():
+            try:
+                published = future.result()
+            except StoreError as error:
+                results[key] = error
+                continue
+            self._published[key] = published
+            self._open.discard(self._closed.pop(key))
+            results[key] = published.found.entry(key)
+        self._held_bytes = sum(outgoing.held_bytes for outgoing in self._closed.values())
+        return results
+
+    def _publish(self, key: str, expected: Entry | None) -> Published:
+        if key not in self._closed:
+            raise NotFound("no closed file is staged for this name", url=self._bucket.url, key=key)
+        return self._closed[key].publish(expected)
+
+    def read_back(self, key: str) -> ObjectReader:
+        """Open what was published; raises NotFound before that, ChangedUnderway when it is another object by now."""
+        if key not in self._published:
+            raise NotFound("it can be read back only when it has its name", url=self._bucket.url, key=key)
+        return ObjectReader(self._bucket, key, "get", self._published[key].found)
+
+    def vouched(self, key: str) -> str:
+        """The checksum without which the server would not have taken it, "" for none."""
+        published = self._published.get(key)
+        return published.vouched if published else ""
+
+    def discard(self, key: str) -> None:
+        """Forget one closed file, or take back what was published, if it still stands there."""
+        if outgoing := self._closed.pop(key, None):
+            self.drop(outgoing)
+        elif published := self._published.pop(key, None):
+            take_back(self._bucket, key, published.mark)
+
+    def close(self) -> None:
+        """Forget everything that was not published."""
+        self._closed.clear()
+        for outgoing in self._open:
+            outgoing.forget()
+        self._open = set()
+        self._pool.shutdown()

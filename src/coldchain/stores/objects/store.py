@@ -1,0 +1,121 @@
+"""How is a bucket, or a folder in it, a store?"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Collection, Hashable, Iterator
+
+from coldchain.errors import NotAFile, NotFound
+from coldchain.model import Entry, Oddity
+from coldchain.stores.base import Traits
+from coldchain.stores.names import NameRules
+from coldchain.stores.objects import probe
+from coldchain.stores.objects.bucket import Bucket, Found
+from coldchain.stores.objects.keys import fault_in
+from coldchain.stores.objects.listing import folders_in, listed
+from coldchain.stores.objects.reading import ObjectReader
+from coldchain.stores.objects.staging import REQUESTS_AT_ONCE, ObjectStaging
+
+# A run opens a place anew for every batch.  Whoever still has it open lends the others connection and knowledge.
+_open: weakref.WeakValueDictionary[Hashable, Bucket] = weakref.WeakValueDictionary()
+_opening = threading.Lock()
+
+
+class ObjectStore:
+    """The base of the kinds that keep objects."""
+
+    def __init__(
+        self, url: str, traits: Traits, whole_bytes: int, same: Hashable, connect: Callable[[], Bucket]
+    ) -> None:
+        """Name the place; nothing is asked and no package imported until it is used.
+
+        Args:
+            url: Without secrets.
+            traits: What the kind differs in.
+            whole_bytes: Files up to this size are sent in one request.
+            same: Two stores for which this is equal may share a connection.
+            connect: Opens the bucket; asks the server nothing.
+        """
+        self.url = url
+        self._traits, self._whole_bytes, self._same, self._connect = traits, whole_bytes, same, connect
+        self._connected: Bucket | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """An object's time is when it was written; its inode stands for what names this very object."""
+        return self._traits
+
+    @property
+    def _bucket(self) -> Bucket:
+        bucket = self._connected
+        if bucket is None:
+            with _opening:
+                bucket = _open.get(self._same)
+                if bucket is None:
+                    bucket = _open[self._same] = self._connect()
+            self._connected = bucket
+        return bucket
+
+    def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
+        """Yield what lies below ``prefix``; keys that can be no path are Oddities."""
+        yield from listed(self._bucket, prefix, without)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """Yield what a listing would show as folders."""
+        yield from folders_in(self._bucket, prefix)
+
+    def _look(self, key: str) -> Found:
+        if reason := fault_in(key):
+            raise NotFound(reason, url=self.url, key=key)
+        found = self._bucket.look(key)
+        if found.is_folder:
+            raise NotAFile("a folder stands here", url=self.url, key=key)
+        return found
+
+    def stat(self, key: str) -> Entry:
+        """Say what stands under ``key``."""
+        return self._look(key).entry(key)
+
+    def read(self, key: str, *, past_cache: bool = False) -> ObjectReader:
+        """Open an object; no cache lies between."""
+        if reason := fault_in(key):
+            raise NotFound(reason, url=self.url, key=key)
+        return ObjectReader(self._bucket, key, "get" if past_cache else "cached")
+
+    def busy(self, key: str) -> str:
+        """Objects appear when they are whole, so nobody is seen writing one."""
+        return ""
+
+    def stage(self, owner: str = "") -> ObjectStaging:
+        """Begin to write; nothing of it is ever listed, so ``owner`` has nothing to mark."""
+        return ObjectStaging(self._bucket, self._whole_bytes)
+
+    def delete(self, key: str) -> None:
+        """Remove one object."""
+        self._look(key)
+        self._bucket.delete(key, None)
+
+    def is_leftover(self, key: str, owner: str) -> bool:
+        """Say no: what a killed run had sent is no object, and the server forgets it after a week."""
+        return False
+
+    def volume(self) -> str:
+        """Name server and bucket; raises NotFound when there is no such bucket."""
+        return self._bucket.volume()
+
+    def free_bytes(self) -> int | None:
+        """Nobody can tell."""
+        return None
+
+    def probe_names(self) -> NameRules:
+        """Find out what the server does to names by writing, listing and removing objects in coldchain's own folder."""
+        return probe.probe_names(self._bucket, REQUESTS_AT_ONCE)
+
+    def make(self) -> None:
+        """Nothing, for folders need not be made; raises NotFound when there is no bucket to hold it."""
+        self.volume()
+
+    def close(self) -> None:
+        """Let go of the connection, unless somebody else has the same place open."""
+        self._connected = None

@@ -1,0 +1,107 @@
+"""How is a server of Google's kind started for tests?"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from coldchain.stores.gcs.store import GcsStore
+from coldchain.stores.objects.patience import Patience
+
+HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
+_READY_S = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that speaks Google's protocol, and a client apart from what is tested."""
+
+    endpoint: str
+    client: Any = field(repr=False)
+    process: Any = field(repr=False, default=None)
+
+    def bucket(self) -> str:
+        """A new bucket."""
+        name = f"test-{uuid.uuid4().hex[:16]}"
+        self.client.create_bucket(name)
+        return name
+
+    def remove(self, bucket: str) -> None:
+        """Remove a bucket with all that it holds, if it is there."""
+        with contextlib.suppress(NotFound):
+            for blob in list(self.client.list_blobs(bucket)):
+                blob.delete()
+            self.client.bucket(bucket).delete()
+
+    def options(self, **more: str) -> dict[str, str]:
+        """What a configuration would say."""
+        return {"endpoint": self.endpoint, "anonymous": "true", **more}
+
+    def store(self, bucket: str, folder: str = "", **more: str) -> GcsStore:
+        """The bucket, or a folder in it, as a store."""
+        url = f"gs://{bucket}/{folder}" if folder else f"gs://{bucket}"
+        return GcsStore(url, options=self.options(**more), patience=HASTY)
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Somebody else's object."""
+        self.client.bucket(bucket).blob(key).upload_from_string(content)
+
+    def keys(self, bucket: str) -> list[str]:
+        """All keys."""
+        return [blob.name for blob in self.client.list_blobs(bucket)]
+
+
+def free_port() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def client_of(endpoint: str) -> Any:
+    """A client of these tests."""
+    return storage.Client(project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+
+
+def served(program: Path, folder: Path) -> Iterator[Server]:
+    """Start the program, wait until it answers, and end it."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [
+        *(str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
+        *("-external-url", endpoint, "-public-host", f"127.0.0.1:{port}", "-backend", "memory", "-log-level", "error"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+            until = time.monotonic() + _READY_S
+            while not _answers(f"{endpoint}/_internal/healthcheck"):
+                if process.poll() is not None or time.monotonic() > until:
+                    pytest.fail(f"{program} does not start: {(folder / 'log').read_text()[-2000:]}")
+                time.sleep(0.05)
+            yield Server(endpoint, client_of(endpoint), process)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
