@@ -197,6 +197,7 @@ class Store(Protocol):
 
 KINDS = {
     "file": "coldchain.stores.local.store:LocalStore",
+    "gs": "coldchain.stores.gcs.store:GcsStore",
     "memory": "coldchain.testing.memory:MemoryStore",
     "rclone": "coldchain.stores.rclone.store:RcloneStore",
     "s3": "coldchain.stores.s3.store:S3Store",
