@@ -48,7 +48,8 @@ class S3Staging:
         self._open: set[Outgoing] = set()
         self._closed: dict[str, Outgoing] = {}
         self._published: dict[str, Published] = {}
-        self._ahead: deque[tuple[str, Future[S3Reader]]] = deque()
+        self._unread: deque[str] = deque()
+        self._ahead: dict[str, Future[S3Reader]] = {}
         self._held_bytes = 0
 
     def open(self, key: str, entry: Entry) -> S3Sink:
@@ -59,8 +60,10 @@ class S3Staging:
 
     def keep(self, key: str, outgoing: Outgoing) -> None:
         """Remember a closed file; an earlier one for the same key gives way."""
-        self.discard(key)
+        if earlier := self._closed.pop(key, None):
+            self.drop(earlier)
         self._published.pop(key, None)
+        self._ahead.pop(key, None)
         self._closed[key] = outgoing
         self._held_bytes += outgoing.held_bytes
         if outgoing.held_bytes and self._held_bytes > _MEMORY_BYTES:
@@ -90,6 +93,7 @@ class S3Staging:
                 results[key] = error
                 continue
             self._published[key] = published
+            self._unread.append(key)
             self._open.discard(self._closed.pop(key))
             results[key] = published.entry
         self._held_bytes = sum(outgoing.held_bytes for outgoing in self._closed.values())
@@ -101,9 +105,20 @@ class S3Staging:
         return self._closed[key].publish(expected)
 
     def read_back(self, key: str) -> S3Reader:
-        """Open what was published; raises NotFound before that, ChangedUnderway when it is another object by now."""
+        """Open what was published; raises NotFound before that.
+
+        The first chunks of those that were published after it are fetched meanwhile.
+        """
         if key not in self._published:
             raise NotFound("it can be read back only when it has its name", url=self._hands.where.url, key=key)
+        opening = self._ahead.pop(key, None)
+        while self._unread and len(self._ahead) < REQUESTS_AT_ONCE:
+            following = self._unread.popleft()
+            if following != key and following in self._published:
+                self._ahead[following] = self._pool.submit(self._reader, following)
+        return self._reader(key) if opening is None else opening.result()
+
+    def _reader(self, key: str) -> S3Reader:
         return S3Reader(self._hands.connection.call, self._hands.where, key, "get")
 
     def vouched(self, key: str) -> str:
@@ -116,6 +131,7 @@ class S3Staging:
         if outgoing := self._closed.pop(key, None):
             self.drop(outgoing)
         elif published := self._published.pop(key, None):
+            self._ahead.pop(key, None)
             take_back(self._hands, key, published.mark, published.version)
 
     def close(self) -> None:
