@@ -29,14 +29,18 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     everything = ["Admin", "Read", "Write", "List", "Tagging"]
     identities = [identity("cold", KEY, SECRET, everything), identity("ro", READER, READER_SECRET, ["Read", "List"])]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    s3, master, volume, filer = free_ports(4)
+    s3, master, volume, filer, admin = ports = free_ports(5)
     command = [
         *(program, "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-master.telemetry=false"),
         *(f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-        *("-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *(f"-admin.port={admin}", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),
     ]
     yield from served(command, f"http://127.0.0.1:{s3}", "/healthz", folder, cwd=folder)
+    for port in ports:
+        for left in Path("/tmp").glob(f"seaweedfs-*-*{port % 10_000:04d}.sock"):
+            if left.stem.rpartition("-")[2] in {str(port), str(port + 10_000)}:
+                left.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

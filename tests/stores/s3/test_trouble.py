@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
@@ -37,13 +38,9 @@ def bucket(weed: Server) -> Iterator[str]:
 
 
 def answer(status: int, code: str, **headers: str) -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": "words"},
-            "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
-        },
-        "PutObject",
-    )
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+    facts: Any = {"Error": {"Code": code, "Message": "words"}, "ResponseMetadata": metadata}
+    return ClientError(facts, "PutObject")
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,6 @@ class Caller:
         try:
             return self.raw(operation, **arguments)
         except Exception as error:
-            if isinstance(error, (TypeError, AttributeError, AssertionError)):
-                raise
             raise translate(error, url=self.url, key=key) from error
 
     def raw(self, operation: str, answers: Collection[int] = (), **arguments: Any) -> tuple[Facts, int]:

@@ -66,6 +66,8 @@ _AGAIN = {
 }
 """Another try may succeed; those of a body that arrived damaged are among them."""
 _BUSY = {429, 502, 503, 504}
+_BUGS = (TypeError, AttributeError, AssertionError)
+"""Of this program: they are no trouble on the way."""
 
 
 def code_of(error: Exception) -> str:
@@ -83,7 +85,7 @@ def status_of(error: Exception) -> int:
 def is_temporary(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if not code_of(error) and not status_of(error):
-        return type(error).__name__ not in _FINAL
+        return type(error).__name__ not in _FINAL and not isinstance(error, _BUGS)
     failed = status_of(error) >= 500 and status_of(error) != 507
     return code_of(error) in _AGAIN or status_of(error) == 429 or (failed and code_of(error) not in _KINDS)
 
@@ -95,7 +97,9 @@ def retry_after_s(error: Exception) -> float:
 
 
 def translate(error: Exception, *, url: str, key: str) -> StoreError:
-    """The error of the tree for what a request met in the end."""
+    """The error of the tree for what a request met in the end; raises what is a bug."""
+    if isinstance(error, _BUGS):
+        raise error
     code, status = code_of(error), status_of(error)
     if not code and not status:
         return _of_connection(error, url=url, key=key)
