@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from tests.cli.conftest import Desk
 
 
@@ -28,3 +31,29 @@ def test_a_destination_that_is_a_file_is_named(stored: Desk) -> None:
     ended = stored.type("doctor", "--set", f"destinations.near.url={stored.folder / 'file'}")
     assert ended.code == 3
     assert "not a folder" in ended.out
+
+
+def test_a_folder_of_ones_own_can_be_put_through_the_contract(desk: Desk) -> None:
+    place = desk.folder / "mine"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "coldchain", "doctor", "--conformance", str(place)],
+        capture_output=True, text=True, check=False, cwd=desk.folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "this place keeps the contract" in done.stdout
+    assert "passed" in done.stdout
+    assert not list(place.iterdir())
+
+
+def test_a_destination_can_be_named_and_one_that_does_not_keep_the_contract_is_told(desk: Desk) -> None:
+    desk.near.mkdir()
+    (desk.near / "read-only").write_text("x")
+    ended = desk.type("doctor", "--conformance", "nowhere")
+    assert (ended.code, "neither a URL" in ended.err) == (2, True)
+    done = subprocess.run(
+        [sys.executable, "-m", "coldchain", "doctor", "--conformance", "/proc/self"],
+        capture_output=True, text=True, check=False, cwd=desk.folder,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "does not keep the whole contract" in done.stdout

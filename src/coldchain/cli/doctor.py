@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +39,15 @@ def add_to(app: typer.Typer) -> None:
 def doctor(
     jobs: list[str] = session.JOBS,
     config: Path | None = session.CONFIG,
+    conformance: str = typer.Option(
+        "", "--conformance", metavar="URL", help="Try every verb of the store there: a URL, or a destination's name."
+    ),
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
     """Look at everything; 3 when something does not work."""
+    if conformance:
+        return _conform(conformance, config, settings)
     from coldchain.operate.doctor import examine_job, examine_machine
 
     configuration = session.load(config, settings)
@@ -57,6 +65,38 @@ def doctor(
     if not as_json:
         print("all is well: coldchain run" if ok else "something does not work yet; see the lines with NO")
     return 0 if ok else 3
+
+
+def _conform(where: str, config: Path | None, settings: list[str]) -> int:
+    """Run the contract suite, in a process of its own, against a place of the user."""
+    from importlib.util import find_spec
+
+    from coldchain.errors import ConfigurationError
+
+    spec = find_spec("coldchain.testing")
+    if find_spec("pytest") is None or spec is None or spec.origin is None:
+        raise ConfigurationError("the contract suite needs pytest: pip install 'coldchain[conformance]'")
+    place: dict[str, object] = {"url": where}
+    if "://" not in where and not Path(where).is_dir():
+        place = _of_destination(where, session.load(config, settings))
+    elif "://" not in where:
+        place = {"url": str(Path(where).absolute())}
+    suite = Path(spec.origin).with_name("conformance.py")
+    words = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:xdist"]
+    words += ["--rootdir", str(suite.parent), "--import-mode", "importlib", "-ra", "--tb", "short", str(suite)]
+    done = subprocess.run(words, env={**os.environ, "COLDCHAIN_CONFORMANCE": json.dumps(place)}, check=False)
+    print("this place keeps the contract" if done.returncode == 0 else "this place does not keep the whole contract")
+    return 0 if done.returncode == 0 else 3
+
+
+def _of_destination(wanted: str, config: Config) -> dict[str, object]:
+    from coldchain.errors import UsageError
+
+    for job in config.jobs.values():
+        for destination in job.destinations:
+            if destination.name == wanted:
+                return {"url": destination.place.url, "options": dict(destination.place.options)}
+    raise UsageError(f"{wanted}: is neither a URL, nor a folder, nor the name of a destination")
 
 
 def _state(config: Config) -> Advice:
