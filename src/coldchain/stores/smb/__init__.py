@@ -1,0 +1,1 @@
+"""How is a share of a Windows or Samba server a store, without mounting it?"""
