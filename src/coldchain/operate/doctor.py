@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from coldchain.config.values import Destination, Job
 from coldchain.content.digests import digest_of, hasher_of
-from coldchain.errors import ColdchainError, StoreError
+from coldchain.errors import ColdchainError, NotFound, StoreError
 from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import Digest, Entry, Oddity
+from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity
 from coldchain.monitor import Surroundings
 from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
 from coldchain.steps.layout import check_layout
@@ -21,7 +21,8 @@ from coldchain.steps.scan import Walks, scan
 from coldchain.steps.select import select_datasets
 from coldchain.stores.base import Store, open_store
 
-_PROBE = "coldchain-probe.txt"  # never published: it only ever has a temporary name
+_PROBE = f"{OWN_FOLDER}/probe.txt"
+"""Never published where a place can show what has only a temporary name."""
 _TEXT = b"coldchain writes, reads and removes this file to see whether it can.\n"
 _LOW_BYTES = 1 << 30
 _FULL_BYTES = 16 << 20
@@ -128,6 +129,14 @@ def _destination(
         yield Advice(True if free > _LOW_BYTES else enough, destination.name, f"{free / (1 << 20):,.0f} MiB free")
 
 
+def _standing(store: Store) -> Entry | None:
+    """A probe that was left there by a doctor who was killed."""
+    try:
+        return store.stat(_PROBE)
+    except NotFound:
+        return None
+
+
 def _probe(destination: Destination, store: Store) -> Advice:
     """Write, read back and remove a file of our own."""
     name = destination.name
@@ -137,11 +146,17 @@ def _probe(destination: Destination, store: Store) -> Advice:
         sink.write(_TEXT)
         sink.close()
         staging.flush()
+        if store.traits.proves_published:
+            result = staging.publish({_PROBE: _standing(store)})[_PROBE]
+            if isinstance(result, StoreError):
+                raise result
         with staging.read_back(_PROBE) as reader:
             digest, _ = digest_of("sha256", reader.chunks())
             how = reader.how
+        if store.traits.proves_published:
+            store.delete(_PROBE)
     except StoreError as error:
-        return Advice(False, name, f"a probe could not be written and read back: {error.reason}")
+        return Advice(False, name, f"a probe could not be written, read back and removed: {error.reason}")
     finally:
         staging.close()
     if digest != digest_of("sha256", [_TEXT])[0] or not isinstance(digest, Digest):
