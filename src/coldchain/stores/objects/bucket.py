@@ -49,7 +49,9 @@ class Abilities(NamedTuple):
     """What a server was seen to do."""
 
     heeds: bool
-    """A condition that is not met keeps it from writing."""
+    """A condition that is not met keeps it from writing an object that is sent in one request."""
+    heeds_large: bool
+    """The same for objects that are sent piece by piece, in the moment in which they appear."""
     whole: str
     """The checksum without which it takes no object that is sent in one request; "" for none."""
     large: str
@@ -85,8 +87,8 @@ class Bucket(Protocol):
     def look(self, path: str) -> Found:
         """What stands there; raises NotFound."""
 
-    def get(self, path: str, offset: int, length: int, found: Found | None) -> tuple[Found, bytes]:
-        """So much of the content, and whose it is; of nothing but ``found``, if that is given."""
+    def get(self, path: str, offset: int, length: int, found: Found) -> bytes:
+        """So much of the content of ``found`` and of no other; raises NotFound or Occupied when that is gone."""
 
     def objects(self, folder: str) -> Iterator[tuple[str, Found]]:
         """All paths below a folder, in the order of the server; the empty objects for folders come with a slash."""

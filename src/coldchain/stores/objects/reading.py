@@ -14,6 +14,7 @@ from coldchain.stores.objects.bucket import Bucket, Found
 
 _SPAN_BYTES = 8 << 20
 """So much is asked for at once; the next span travels while this one is worked on."""
+_TRIES = 8
 
 
 class ObjectReader:
@@ -23,11 +24,15 @@ class ObjectReader:
         self._bucket, self._path = bucket, path
         self.how = how
         self._pool: ThreadPoolExecutor | None = None
-        if found is None:
-            self._found, self._first = bucket.get(path, 0, CHUNK_BYTES, None)
-        else:
-            self._found = found
-            self._first = self._get(0, min(CHUNK_BYTES, found.size_bytes))
+        tries = 1 if found is not None else _TRIES
+        for left in reversed(range(tries)):
+            self._found = found or bucket.look(path)
+            try:
+                self._first = self._get(0, min(CHUNK_BYTES, self._found.size_bytes))
+                break
+            except ChangedUnderway:  # it was replaced between the two questions
+                if not left:
+                    raise
         self.entry = self._found.entry(path)
 
     def chunks(self) -> Iterator[bytes | memoryview]:
@@ -66,7 +71,7 @@ class ObjectReader:
         if not length:
             return b""
         try:
-            _, content = self._bucket.get(self._path, offset, length, self._found)
+            content = self._bucket.get(self._path, offset, length, self._found)
         except (NotFound, Occupied) as error:
             reason = "it was removed or replaced since it was opened"
             raise ChangedUnderway(reason, url=self._bucket.url, key=self._path) from error

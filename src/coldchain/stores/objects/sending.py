@@ -101,7 +101,9 @@ class Outgoing:
     def _there(self, expected: Entry | None) -> Found | None:
         """What may be replaced; where the server does not heed conditions, this look is the best there is."""
         if expected is None:
-            if not self._bucket.abilities().heeds and self._stands():
+            abilities = self._bucket.abilities()
+            heeds = abilities.heeds if self._upload is None else abilities.heeds_large
+            if not heeds and self._stands():
                 raise self._occupied("something stands here already")
             return None
         found = self._bucket.look(self._path)
