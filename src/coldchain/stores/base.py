@@ -196,6 +196,7 @@ class Store(Protocol):
 
 
 KINDS = {
+    "az": "coldchain.stores.azure.store:AzureStore",
     "file": "coldchain.stores.local.store:LocalStore",
     "gs": "coldchain.stores.gcs.store:GcsStore",
     "memory": "coldchain.testing.memory:MemoryStore",
