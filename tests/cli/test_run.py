@@ -88,7 +88,7 @@ def test_a_source_that_is_gone_is_no_empty_source(stored: Desk) -> None:
     stored.source.rename(stored.folder / "elsewhere")
     ended = stored.type("run")
     assert ended.code == 3
-    assert "Is the drive plugged in" in ended.err
+    assert "Is the disk plugged in" in ended.err
 
 
 def test_one_job_in_trouble_does_not_keep_the_others_from_running(desk: Desk) -> None:

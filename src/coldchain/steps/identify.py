@@ -18,7 +18,7 @@ from coldchain.config.values import Destination, Job
 from coldchain.errors import DestinationAbsent, ManifestDamaged, SourceAbsent, StoreError
 from coldchain.model import OWN_FOLDER, Identity, SourceSeen, Tally
 from coldchain.steps.deliver import deliver, fetch
-from coldchain.stores.base import Store
+from coldchain.stores.base import Store, scheme_of
 
 MARKER = f"{OWN_FOLDER}/destination.json"
 _FORMAT = "coldchain-destination"
@@ -57,8 +57,7 @@ def identify_source(job: Job, source: Store, seen: SourceSeen | None, consent: C
         volume = source.volume()
     except StoreError as error:
         raise SourceAbsent(
-            f"{job.name}: the source {job.source.url} cannot be opened: {error.reason}. Is the drive plugged in, the "
-            f"share mounted, and the path in the configuration right?"
+            f"{job.name}: the source {job.source.url} cannot be opened: {error.reason}{_ask(job.source.url)}"
         ) from error
     if seen is not None and seen.volume != volume and not consent.accept_source:
         raise SourceAbsent(
@@ -66,6 +65,12 @@ def identify_source(job: Job, source: Store, seen: SourceSeen | None, consent: C
             f"{seen.volume}). If that is right: coldchain run {job.name} --accept-source"
         )
     return volume
+
+
+def _ask(url: str) -> str:
+    """What a person should look at first, where it is a folder; another kind of store says so itself."""
+    local = scheme_of(url) == "file"
+    return ". Is the disk plugged in, the share mounted, and the path in the configuration right?" if local else ""
 
 
 def check_not_emptied(job: Job, selected: Tally, seen: SourceSeen | None, consent: Consent) -> None:
@@ -150,8 +155,8 @@ def _found(destination: Destination, store: Store, known: Identity | None) -> Id
         return known and replace(known, id=_volume_id(store))
     except StoreError as error:
         raise DestinationAbsent(
-            f"{destination.name}: {destination.place.url} cannot be opened: {error.reason}. Is the disk plugged in, "
-            f"the share mounted?{'' if known else ' A new destination is made by: coldchain init'}"
+            f"{destination.name}: {destination.place.url} cannot be opened: {error.reason}"
+            f"{_ask(destination.place.url)}{'' if known else ' A new destination is made by: coldchain init'}"
         ) from error
 
 
