@@ -29,6 +29,9 @@ _NEVER = '"0x0"'
 """No blob has this ETag."""
 _OWN_TIER = "Hot"
 
+_WAS_TAKEN = {404, 409, 412}
+"""What another try meets when the first one was heard, and only its reply was lost."""
+
 
 class _Page(NamedTuple):
     items: list[Any]
@@ -65,7 +68,7 @@ class Container:
         self._account = account.name
         self._client = container_for(where, account, patience)
         blob = import_module("azure.storage.blob")
-        self._settings, self._block = blob.ContentSettings, blob.BlobBlock
+        self._settings, self._block, self._tier = blob.ContentSettings, blob.BlobBlock, blob.StandardBlobTier
         self._match = import_module("azure.core").MatchConditions
         self._lock = threading.Lock()
         self._abilities: Abilities | None = None
@@ -152,7 +155,7 @@ class Container:
         """coldchain's own files must stay readable, whatever tier the data go to."""
         own = path.startswith(f"{OWN_FOLDER}/")
         tier = (_OWN_TIER if own else self._where.tier) if self._where.tier else ""
-        return {"standard_blob_tier": tier} if tier else {}
+        return {"standard_blob_tier": self._tier(tier)} if tier else {}
 
     def put(self, path: str, content: bytes, metadata: Mapping[str, str], expected: Found | None) -> None:
         """The MD5 travels with it, and the server compares."""
@@ -238,8 +241,8 @@ class Container:
             try:
                 deed()
             except Exception as error:
-                if status_of(error) == status:
-                    return True
+                if status_of(error) == status or status_of(error) in _WAS_TAKEN:
+                    return status_of(error) == status
                 raise
             return False
 

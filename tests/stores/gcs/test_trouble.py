@@ -1,0 +1,234 @@
+"""Does trouble with a server of Google's kind end quickly, with the cause in words, and with nothing half-written?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.api_core import exceptions as api
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
+
+from coldchain.errors import (
+    ConfigurationError,
+    Denied,
+    FlushFailed,
+    NameRefused,
+    NotFound,
+    Occupied,
+    StoreError,
+    StoreGone,
+    Unreliable,
+)
+from coldchain.stores.gcs.store import GcsStore
+from coldchain.stores.gcs.trouble import judge
+from coldchain.testing.contract.acts import carry, content_of, entry_for, everything, put_in, some_bytes, staging_of
+from tests.stores.gcs.conftest import program
+from tests.stores.gcs.meddling import Meddle, Proxy, between, first
+from tests.stores.gcs.serving import HASTY, Server, free_port, served
+
+LARGE = some_bytes((1 << 20) + 77)
+IN_PIECES = {"whole_size": "0", "part_size": "256 KiB"}
+
+
+@pytest.fixture
+def bucket(gcs: Server) -> Iterator[str]:
+    name = gcs.bucket()
+    yield name
+    gcs.remove(name)
+
+
+def through(proxy: Proxy, bucket: str, **more: str) -> GcsStore:
+    options = {"endpoint": f"http://{proxy.netloc}", "anonymous": "true", **more}
+    return GcsStore(f"gs://{bucket}", options=options, patience=HASTY)
+
+
+def is_put(method: str, path: str) -> bool:
+    return method == "POST" and "uploadType=multipart" in path and "ifGenerationMatch=0" in path
+
+
+def is_piece(method: str, path: str) -> bool:
+    return method == "PUT" and "upload_id=" in path
+
+
+def refusal(kind: Any, message: str, reason: str = "") -> Exception:
+    error: Exception = kind(message, errors=[{"reason": reason}])
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "again"),
+    [
+        (refusal(api.NotFound, "No such object: b/k"), NotFound, False),
+        (refusal(api.NotFound, "The specified bucket does not exist."), NotFound, False),
+        (refusal(api.PreconditionFailed, "At least one pre-condition failed"), Occupied, False),
+        (refusal(api.Forbidden, "x does not have storage.objects.create access"), Denied, False),
+        (refusal(api.Forbidden, "under active Temporary hold", "objectUnderActiveHold"), Denied, False),
+        (refusal(api.Forbidden, "retention", "retentionPolicyNotMet"), Denied, False),
+        (refusal(api.Forbidden, "slow down", "rateLimitExceeded"), StoreGone, True),
+        (refusal(api.Forbidden, "closed", "accountDisabled"), StoreGone, False),
+        (refusal(api.BadRequest, "Bucket is a requester pays bucket", "required"), StoreGone, False),
+        (refusal(api.BadRequest, "Provided CRC32C does not match", "invalid"), Unreliable, True),
+        (refusal(api.BadRequest, "Invalid object name", "invalid"), NameRefused, False),
+        (refusal(api.Unauthorized, "Invalid Credentials", "authError"), StoreGone, False),
+        (refusal(api.TooManyRequests, "slow"), StoreGone, True),
+        (refusal(api.ServiceUnavailable, "busy"), StoreGone, True),
+        (refusal(api.InternalServerError, "failed"), Unreliable, True),
+        (DefaultCredentialsError("none"), StoreGone, False),
+        (RefreshError("expired"), StoreGone, False),
+        (requests.exceptions.SSLError("no"), StoreGone, False),
+        (requests.ConnectionError("no"), StoreGone, True),
+        (requests.exceptions.ReadTimeout("slow"), Unreliable, True),
+        (requests.exceptions.ChunkedEncodingError("cut"), Unreliable, True),
+    ],
+)
+def test_each_refusal_has_its_class_and_is_tried_again_or_not(
+    error: Exception, kind: type[StoreError], *, again: bool
+) -> None:
+    verdict = judge(error, url="gs://b", key="k")
+    assert type(verdict.error) is kind
+    assert (verdict.error.url, verdict.error.key) == ("gs://b", "k")
+    assert verdict.error.reason
+    assert verdict.again is again
+
+
+def test_without_credentials_the_next_step_is_named(bucket: str, gcs: Server) -> None:
+    store = GcsStore(f"gs://{bucket}", options={"endpoint": gcs.endpoint}, patience=HASTY)
+    with pytest.raises(StoreGone, match="GOOGLE_APPLICATION_CREDENTIALS"):
+        store.volume()
+
+
+def test_a_broken_file_of_credentials_is_said_and_not_shown(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.json"
+    file.write_text('{"type": "service_account", "private_key": "CANARY-7f3"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(StoreError) as caught:
+        GcsStore(f"gs://{bucket}", patience=HASTY).volume()
+    assert caught.value.ends_store
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("gs://user:CANARY-7f3@bucket", {}),
+        ("gs://bucket/x?key=CANARY-7f3", {}),
+        ("gs://Bucket!", {}),
+        ("gs://bucket/a//b", {}),
+        ("gs://bucket", {"endpoint": "https://u:CANARY-7f3@host"}),
+        ("gs://bucket", {"endpoint": "nonsense"}),
+        ("gs://bucket", {"colour": "red"}),
+        ("gs://bucket", {"part_size": "1 KiB"}),
+        ("gs://bucket", {"anonymous": "perhaps"}),
+        ("gs://bucket", {"requester_pays": "true"}),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_asked(url: str, options: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        GcsStore(url, options=options)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_missing_bucket_is_not_found_and_never_made(gcs: Server) -> None:
+    store = gcs.store("test-not-there")
+    for verb in (store.volume, store.make, lambda: list(store.list())):
+        with pytest.raises(NotFound):
+            verb()
+
+
+def test_a_server_that_is_not_there_is_gone(bucket: str) -> None:
+    options = {"endpoint": f"http://127.0.0.1:{free_port()}", "anonymous": "true"}
+    with pytest.raises(StoreGone, match="cannot be reached"):
+        GcsStore(f"gs://{bucket}", options=options, patience=HASTY).volume()
+
+
+def test_a_server_that_dies_in_an_upload_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    serving = served(program(), tmp_path)
+    server = next(serving)
+    store = server.store(server.bucket(), **IN_PIECES)
+    with staging_of(store) as staging:
+        sink = staging.open("run/large", entry_for("run/large", LARGE))
+        sink.write(LARGE[: 600 << 10])
+        server.process.kill()
+        server.process.wait()
+        with pytest.raises(StoreGone):
+            for _ in range(4):
+                sink.write(LARGE)
+            sink.close()
+        sink.abort()
+    serving.close()
+
+
+@pytest.mark.parametrize("options", [{}, IN_PIECES], ids=["whole", "pieces"])
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        first("lose", is_put),
+        first("lose", is_piece),
+        first("lose", is_piece, times=3),
+        first("busy", lambda method, path: True, times=3),
+        first("busy", lambda method, path: is_put(method, path) or is_piece(method, path), times=2),
+        first("lose", lambda method, path: method == "GET", times=3),
+        first("halve", lambda method, path: method == "GET" and "alt=media" in path, times=2),
+    ],
+    ids=["put-lost", "piece-lost", "pieces-lost", "busy", "busy-upload", "look-lost", "download-cut"],
+)
+def test_what_passes_by_is_borne(gcs: Server, bucket: str, meddle: Meddle, options: dict[str, str]) -> None:
+    """A reply that is lost after the object was made is recognised (faults 69 to 71)."""
+    with between(gcs.endpoint, meddle) as proxy:
+        store = through(proxy, bucket, **options)
+        carry(store, {"run/a": LARGE, "run/b": b"small"})
+        assert content_of(store, "run/a") == LARGE
+        assert everything(store) == ["run/a", "run/b"]
+        assert gcs.keys(bucket) == ["run/a", "run/b"]
+
+
+def test_a_server_that_stays_busy_is_given_up_and_nothing_is_there(gcs: Server, bucket: str) -> None:
+    with between(gcs.endpoint, lambda method, path: "busy") as proxy:
+        store = through(proxy, bucket)
+        with staging_of(store) as staging:
+            put_in(staging, "a", b"1")
+            result = staging.publish({"a": None})["a"]
+        assert isinstance(result, StoreGone)
+    assert gcs.keys(bucket) == []
+
+
+@pytest.mark.parametrize(("options", "fits"), [({}, is_put), (IN_PIECES, is_piece)], ids=["whole", "pieces"])
+def test_what_was_damaged_on_the_way_is_noticed_and_taken_back(
+    gcs: Server, bucket: str, options: dict[str, str], fits: Any
+) -> None:
+    """This server compares no checksum; coldchain compares with what it shows (faults 64 and 65)."""
+    with between(gcs.endpoint, first("flip", lambda m, p: fits(m, p) and "probe-" not in p)) as proxy:
+        store = through(proxy, bucket, **options)
+        store._bucket.abilities()
+        proxy.meddle = first("flip", fits)
+        with staging_of(store) as staging:
+            put_in(staging, "a", LARGE)
+            result = staging.publish({"a": None})["a"]
+        assert isinstance(result, FlushFailed), result
+        assert staging.vouched("a") == ""
+    assert gcs.keys(bucket) == []
+
+
+def test_the_address_of_an_upload_is_never_shown(gcs: Server, bucket: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is as good as a password for a week."""
+    caplog.set_level(logging.INFO)
+    with between(gcs.endpoint, lambda method, path: "busy" if is_piece(method, path) else "pass") as proxy:
+        store = through(proxy, bucket, **IN_PIECES)
+        with staging_of(store) as staging, pytest.raises(StoreError) as caught:
+            put_in(staging, "a", LARGE)
+    assert "upload_id" not in str(caught.value) + caplog.text
+    assert gcs.keys(bucket) == []
+
+
+def test_storage_class_and_time_go_with_the_data_and_not_with_our_own_files(gcs: Server, bucket: str) -> None:
+    store = gcs.store(bucket, storage_class="nearline")
+    carry(store, {"a": b"1", ".coldchain/x": b"2"})
+    metadata = gcs.client.bucket(bucket).get_blob("a").metadata
+    assert metadata["mtime"] == "1600000000.000000000"
+    assert len(metadata["coldchain_sha256"]) == 64
