@@ -17,10 +17,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
-from coldchain.errors import ConfigurationError, StoreError
+from coldchain.errors import StoreError
 from coldchain.model import Entry, Oddity, Place
 from coldchain.stores.names import NameRules
 
@@ -207,6 +207,15 @@ KINDS = {
 }
 """Where each kind lies; it is imported when it is opened.  A kind is made of a URL and, if it has any, its options."""
 
+FALLBACK = "coldchain.stores.fsspec.store:FsspecStore"
+"""Takes every other scheme that fsspec knows, and any scheme behind ``fsspec+``."""
+
+WRAPPERS = {
+    "retries": "coldchain.stores.wrapped.retrying:retrying",
+    "bandwidth": "coldchain.stores.wrapped.throttled:throttled",
+}
+"""Options of every remote place, and what is put around its store for them, from the inside to the outside."""
+
 
 def scheme_of(url: str) -> str:
     """The kind of store that a URL or a plain path names (a Windows drive letter is no scheme)."""
@@ -215,12 +224,16 @@ def scheme_of(url: str) -> str:
 
 
 def open_store(place: Place) -> Store:
-    """Open the store that ``place`` names; imports what its kind needs only now."""
-    scheme = scheme_of(place.url)
-    if scheme not in KINDS:
-        known = ", ".join(sorted(KINDS))
-        raise ConfigurationError(f"{place.name}: no store is called {scheme!r} ({place.url}); known are {known}")
-    module, _, name = KINDS[scheme].partition(":")
-    options = {"options": dict(place.options)} if place.options else {}
-    store: Store = getattr(import_module(module), name)(place.url, **options)
+    """Open the store that ``place`` names, in the wrappers that its options ask for; imports what it needs only now."""
+    own = {name: value for name, value in place.options if name not in WRAPPERS}
+    options = {"options": own} if own else {}
+    store: Store = _named(KINDS.get(scheme_of(place.url), FALLBACK))(place.url, **options)
+    for name, wrapper in WRAPPERS.items():
+        if value := dict(place.options).get(name):
+            store = _named(wrapper)(store, value)
     return store
+
+
+def _named(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,1 @@
+"""How is any place that fsspec knows a store?"""

