@@ -28,6 +28,19 @@ need samba smbd                                                     # a real SMB
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
 
+# a server of Azure's blobs; it comes by npm only, and lies outside of the repository
+azurite=${XDG_CACHE_HOME:-$HOME/.cache}/coldchain/azurite
+if [[ ! -e $azurite/node_modules/.bin/azurite-blob ]] && ! command -v azurite-blob >/dev/null; then
+    if command -v npm >/dev/null; then
+        echo "installing azurite in $azurite"
+        mkdir -p "$azurite"
+        npm install --prefix "$azurite" --no-audit --no-fund --no-save --loglevel=error azurite@3.37.0 >/dev/null
+    else
+        echo "the tests of az:// want npm, to install azurite" >&2
+        if [[ ${CI:-} == true ]]; then exit 1; fi
+    fi
+fi
+
 if ((${#missing[@]} == 0)); then exit 0; fi
 
 if [[ $(uname) == Linux && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
