@@ -70,10 +70,12 @@ def judge(error: Exception, *, url: str, key: str) -> Verdict:
     status, code = status_of(error), _code(error)
     if not status:
         return _of_connection(error, url=url, key=key)
-    if code in _KINDS:
+    # Azurite says AuthorizationFailure for a wrong key; Azure says it for a firewall, in other words
+    authentic = "failed to authenticate" not in str(getattr(error, "message", ""))
+    if code in _KINDS and authentic:
         kind, reason = _KINDS[code]
         return Verdict(kind(reason, url=url, key=key))
-    if code == "AuthenticationFailed" or status == 401:
+    if code == "AuthenticationFailed" or status == 401 or not authentic:
         return Verdict(StoreGone(_not_authentic(error), url=url, key=key))
     if code in _DAMAGED:
         return Verdict(Unreliable("the content was damaged on the way", url=url, key=key), again=True)
