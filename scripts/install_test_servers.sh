@@ -17,6 +17,8 @@ shopt -s nullglob
 PATH="$PATH:/usr/sbin:/sbin"
 need strace strace                                                  # the order of system calls (P4)
 need postgresql /usr/lib/postgresql/*/bin/postgres postgres         # the shared ledger
+need openssh-server sshd                                            # a real SFTP server
+need openssh-client ssh-keygen
 need fuse3 fusermount3                                              # a file system that fails on demand
 need libfuse3-3 /usr/lib/*/libfuse3.so.* /lib/*/libfuse3.so.* /usr/lib*/libfuse3.so.*
 need dosfstools mkfs.vfat                                           # real FAT: two-second times, one case

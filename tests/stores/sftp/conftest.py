@@ -9,6 +9,10 @@ import pytest
 
 pytest.importorskip("asyncssh", reason='SFTP needs packages: pip install "coldchain[sftp]"')
 
+import asyncssh
+
+from tests.stores.sftp.failing import PASSWORD, Server
+from tests.stores.sftp.failing import served as served_here
 from tests.stores.sftp.serving import SSHD, Sshd, served
 
 
@@ -36,3 +40,19 @@ def nobody_s_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return home
+
+
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server in this process that fails as it is told."""
+    folder = tmp_path / "failing"
+    folder.mkdir()
+    monkeypatch.setenv("COLDTEST_PASSWORD", PASSWORD)
+    yield from served_here(folder)
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, failing: Server) -> Server:
+    """The same without a single extension of OpenSSH."""
+    monkeypatch.setattr(asyncssh.sftp.SFTPServerHandler, "_extensions", [])
+    return failing

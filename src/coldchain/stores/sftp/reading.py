@@ -51,9 +51,7 @@ async def opened(channel: Channel, path: bytes, key: str, url: str) -> Opened:
     file = await channel.handle(path, asyncssh.FXF_READ)
     wanted = min(found.size_bytes, CHUNK_BYTES)
     try:
-        now, first, more = await asyncio.gather(
-            channel.ask(file.stat()), exactly(channel, file, 0, wanted), exactly(channel, file, wanted, 1)
-        )
+        now, (first, whole) = await asyncio.gather(channel.ask(file.stat()), _beginning(channel, file, wanted))
     except BaseException:
         closing(channel, file)
         raise
@@ -61,7 +59,17 @@ async def opened(channel: Channel, path: bytes, key: str, url: str) -> Opened:
     if isinstance(entry, Oddity):
         closing(channel, file)
         raise NotAFile(entry.reason, url=url, key=key)
-    return Opened(channel, file, entry, first, not more)
+    return Opened(channel, file, entry, first, whole)
+
+
+async def _beginning(channel: Channel, file: asyncssh.SFTPClientFile, wanted: int) -> tuple[bytes, bool]:
+    """So many bytes, and whether that is the whole file; more than one piece only if the file grew meanwhile."""
+    if wanted < (channel.client.limits.max_read_len or _SAFE_BYTES) and wanted < CHUNK_BYTES:
+        first = await _once(channel, file, 0, wanted + 1)
+        if len(first) >= wanted:
+            return first, len(first) == wanted
+    first, more = await asyncio.gather(exactly(channel, file, 0, wanted), exactly(channel, file, wanted, 1))
+    return first, not more
 
 
 async def exactly(channel: Channel, file: asyncssh.SFTPClientFile, offset: int, length: int) -> bytes:

@@ -110,7 +110,8 @@ class SftpStaging:
             if error.ends_store:
                 raise
             raise FlushFailed(f"the flush failed: {error.reason}", url=self._line.url, key=error.key) from error
-        self._ahead.plan([(outgoing.key, outgoing.names[-1]) for outgoing in self._closed.values() if outgoing.small])
+        small = [outgoing for outgoing in self._closed.values() if outgoing.small and outgoing.names]
+        self._ahead.plan([(outgoing.key, outgoing.names[-1]) for outgoing in small])
 
     async def _settle(self, key: str, channel: Channel) -> None:
         await self._ways.entry(channel, key)
