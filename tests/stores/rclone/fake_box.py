@@ -131,7 +131,7 @@ class _Answer(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self._body()
-        path = self.path.partition("?")[0].replace("/api/2.0", "/2.0").removeprefix("/2.0")
+        path = self.path.partition("?")[0].replace("/api/2.0", "/2.0").removeprefix("/2.0").rstrip("/")
         if self.headers.get("Authorization") != f"Bearer {self.server.token}":
             return self._refuse(401, "unauthorized")
         with self.server.lock:

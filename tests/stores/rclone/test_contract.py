@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from coldchain.errors import NotFound, Unreliable
 from coldchain.stores.base import Store
 from coldchain.stores.rclone.calling import Caller
 from coldchain.stores.rclone.store import RcloneStore
@@ -33,7 +35,8 @@ class OfARemote(StoreContract):
         call = self.behind(store)
         call("operations/mkdir", remote="")
         yield store
-        call("operations/purge", remote="")
+        with contextlib.suppress(NotFound):  # `remove_root` did it
+            call("operations/purge", remote="")
 
     def behind(self, store: Store) -> Caller:
         """Whoever comes by another way."""
@@ -76,8 +79,18 @@ class TestSftp(OfARemote):
 
 
 class TestSmb(OfARemote):
+    """rclone removes the old file before the new one gets its name, and samba lets nobody remove what is read."""
+
     remote = "smb"
     above = "data/"
+
+    @pytest.mark.xfail(reason="for a moment nothing stands there; docs/stores/rclone.md says so", strict=False)
+    def test_who_reads_while_others_replace_reads_a_whole_file(self, store: Store) -> None:
+        super().test_who_reads_while_others_replace_reads_a_whole_file(store)
+
+    @pytest.mark.xfail(raises=Unreliable, reason="what is being read cannot be removed", strict=False)
+    def test_reading_while_a_name_is_deleted_gives_the_whole_content_or_an_error(self, store: Store) -> None:
+        super().test_reading_while_a_name_is_deleted_gives_the_whole_content_or_an_error(store)
 
 
 class TestS3(OfARemote):

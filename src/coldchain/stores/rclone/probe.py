@@ -24,7 +24,7 @@ _PLAIN, _UMLAUT = "fold", "\u00fcb"
 _COMPOSED = "\u00e9"
 _DECOMPOSED = unicodedata.normalize("NFD", _COMPOSED)
 _SPECIAL = {character: f"{number}{character}x" for number, character in enumerate('<>:"|?*\\')}
-_CONTROL = "c\x01\n\x1f\x7fx"
+_CONTROL = "c\x01\t\x1f\x7fx"
 _RESERVED = ("CON", "nul.txt")
 _DOT, _SPACE = "dot.", "space "
 _LIMIT = 255
@@ -55,7 +55,7 @@ def probe_names(remote: Remote) -> NameRules:
                 or _stands(remote, f"{folder}/{_PLAIN.upper()}")
                 or _stands(remote, f"{folder}/{_UMLAUT.upper()}"),
                 folds_unicode=_COMPOSED not in kept or _stands(remote, f"{folder}/{_DECOMPOSED}"),
-                forbidden="".join(character for character, name in _SPECIAL.items() if name not in kept),
+                forbidden="\n" + "".join(character for character, name in _SPECIAL.items() if name not in kept),
                 control_characters=_CONTROL in kept,
                 trailing_dot=_DOT in kept,
                 trailing_space=_SPACE in kept,
@@ -66,7 +66,7 @@ def probe_names(remote: Remote) -> NameRules:
             )
         finally:
             waiting.forget()
-            _clear(remote, folder, pool)
+            _clear(remote, folder, names, pool)
 
 
 def _put(remote: Remote, waiting: Waiting, path: str) -> None:
@@ -115,16 +115,20 @@ def _longest(remote: Remote, waiting: Waiting, folder: str, pool: ThreadPoolExec
     return good
 
 
-def _clear(remote: Remote, folder: str, pool: ThreadPoolExecutor) -> None:
-    """Remove the files under the names that they have now, then the folder."""
+def _clear(remote: Remote, folder: str, names: Iterable[str], pool: ThreadPoolExecutor) -> None:
+    """Remove the files under the names that they were given, and those that they have now, then the folders."""
     fs = remote.where.fs
 
-    def remove(name: str) -> None:
+    def give(order: str, path: str) -> None:
         with contextlib.suppress(StoreError):
-            remote.call.once("operations/deletefile", folder, fs=fs, remote=f"{folder}/{name}")
+            remote.call.once(f"operations/{order}", folder, fs=fs, remote=path)
 
     with contextlib.suppress(StoreError):
-        list(pool.map(remove, _names_in(remote, folder)))
-    for empty in (folder, OWN_FOLDER):  # the latter holds a mark as a rule, and stays then
-        with contextlib.suppress(StoreError):
-            remote.call.once("operations/rmdir", folder, fs=fs, remote=empty)
+        asked = {"noMimeType": True, "noModTime": True, "recurse": True}
+        found = remote.call("operations/list", folder, remote=folder, opt=asked).get("list") or []
+        there = {str(item["Path"]) for item in found if not item.get("IsDir")}
+        list(pool.map(lambda path: give("deletefile", path), there | {f"{folder}/{name}" for name in names}))
+        for path in sorted((str(item["Path"]) for item in found if item.get("IsDir")), reverse=True):
+            give("rmdir", path)
+    give("rmdir", folder)
+    give("rmdir", OWN_FOLDER)  # it holds a mark as a rule, and stays then

@@ -6,12 +6,15 @@ import contextlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from coldchain.errors import NotFound, StoreError
+from coldchain.errors import NameRefused, NotFound, StoreError
 from coldchain.model import Entry
 from coldchain.stores.rclone.reading import RcloneReader
 from coldchain.stores.rclone.remote import Remote
 from coldchain.stores.rclone.sending import Outgoing, Published, take_back
 from coldchain.stores.rclone.spool import Waiting
+
+_LONGEST_NAME = 255
+"""In UTF-16 units.  Buckets keep longer ones, which no file system could ever take back."""
 
 
 class RcloneSink:
@@ -49,6 +52,8 @@ class RcloneStaging:
     def open(self, key: str, entry: Entry) -> RcloneSink:
         """Begin a file; raises NameRefused at once."""
         self._remote.checked(key)
+        if any(len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME for name in key.split("/")):
+            raise NameRefused(f"a name in it is longer than {_LONGEST_NAME} characters", url=self._url, key=key)
         if self._broken is not None:
             raise self._broken
         waiting = Waiting(self._remote.call.daemon.spool, self._url, key, entry)

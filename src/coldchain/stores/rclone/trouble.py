@@ -31,7 +31,7 @@ _MEANINGS: tuple[tuple[type[StoreError], str, str], ...] = (
     (
         NameRefused,
         r"name( is)? too long|enametoolong|keytoolong|invalid (object|file) ?name|name_invalid|invalid_name"
-        r"|malformed_path",
+        r"|malformed_path|eme operates on",
         "the remote refuses this name",
     ),
     (

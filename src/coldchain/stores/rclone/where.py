@@ -83,6 +83,8 @@ def fault_in(path: str) -> str:
         return "the name holds bytes that are not UTF-8, which rclone has no way to say"
     if "\0" in path:
         return "a name cannot hold the character 0"
+    if "\n" in path:
+        return "a line break is in the name, and rclone serves no such file"  # rcserver matches the name with "(.*)"
     names = path.split("/")
     if "" in names:
         return "a folder or file without a name is in it"
