@@ -1,4 +1,4 @@
-"""Which servers do the tests of shares talk to?  Debian's Samba, encrypting as it offers by itself, and only signing."""
+"""Which servers do the tests of shares talk to?"""
 
 from __future__ import annotations
 

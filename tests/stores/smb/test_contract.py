@@ -13,11 +13,12 @@ import pytest
 from coldchain.stores.base import Store
 from coldchain.stores.smb.store import SmbStore
 from coldchain.testing.contract import StoreContract
+from coldchain.testing.contract.staging import StagingContract
 from tests.stores.smb.serving import HASTY, Server, said
 
 
-class TestShareOfSamba(StoreContract):
-    """Encrypted, as Samba offers it."""
+class OnAShare:
+    """What all shares have in common; encrypted, as Samba offers it."""
 
     options: ClassVar[dict[str, str]] = {}
     protection = "encrypted"
@@ -42,6 +43,12 @@ class TestShareOfSamba(StoreContract):
         shutil.rmtree(self.root)
 
 
-class TestSignedShareOfSamba(TestShareOfSamba):
+class TestShareOfSamba(OnAShare, StoreContract):
+    """All of it."""
+
+
+class TestSignedShareOfSamba(OnAShare, StagingContract):
+    """What signing alone could change is how bytes travel."""
+
     options: ClassVar[dict[str, str]] = {"encrypt": "no", "auth": "ntlm"}
     protection = "signed"

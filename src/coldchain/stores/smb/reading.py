@@ -68,7 +68,10 @@ class SmbReader:
 
     def _refuse_link(self) -> None:
         """A link is not followed; what only looks like one (deduplicated files) is opened as what it shows."""
-        answer = self._line.send(m.tag(self._file)).answers()[0]
+        try:
+            answer = self._line.send(m.tag(self._file)).answers()[0]
+        except Lost as error:
+            raise Unreliable(str(error), url=self._share.url, key=self._key) from error
         self.close()
         if answer.status or m.tag_of(answer.body) & 0x20000000:
             raise NotAFile("a symbolic link stands there; links are not followed", url=self._share.url, key=self._key)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coldchain.errors import FlushFailed, NotFound, Occupied, StoreError, Unreliable
 from coldchain.model import Entry
 from coldchain.stores.smb import messages as m
-from coldchain.stores.smb.paths import filetime, parents
+from coldchain.stores.smb.paths import entry_of, filetime, parents
 from coldchain.stores.smb.share import WRITING, Share
 from coldchain.stores.smb.trouble import COLLISION, MISSING, NO_FLUSH, NO_FOLDER, NOT_A_FOLDER, Lost
 
@@ -32,11 +32,13 @@ class Outgoing:
         self.temporary = f"{folder}{slash}{temporary_name(owner)}"
         self._wire_name = share.name(self.temporary, looking=False)
         self._held = bytearray()
-        self._offset = self._size_bytes = 0
+        self._offset = 0
         self._line: Line | None = None
         self._file = b""
         self._writes: deque[tuple[Sent, int]] = deque()
         self._last: Sent | None = None
+        self._facts: m.Facts | None = None
+        """What the server said of the file when it was closed."""
         self._flush_at = -1
         """Which answer of the last chain is that to the flush."""
         self.failed: StoreError | None = None
@@ -48,7 +50,6 @@ class Outgoing:
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next piece; it is copied, for it is valid only now."""
         self._held += chunk
-        self._size_bytes += len(chunk)
         if len(self._held) > _SMALL_BYTES:
             self._begin()
             self._send_held()
@@ -123,7 +124,7 @@ class Outgoing:
         if share.flushes_in_chain:
             self._flush_at = len(chain)
             chain.append(m.flush(same))
-        chain.append(m.close(same))
+        chain += [m.facts(same), m.close(same)]
         self.made = True
         try:
             line = self._line if self._file and self._line else share.line(WRITING)
@@ -134,9 +135,9 @@ class Outgoing:
         share.started(self._last)
 
     def looks_like(self, found: Entry) -> bool:
-        """Whether this may be our file: a name is ours, after a lost answer, only when size and time are too."""
-        mtime = filetime(self._entry.mtime_ns)
-        return found.size_bytes == self._size_bytes and (not mtime or filetime(found.mtime_ns) == mtime)
+        """Whether this is our file: a name is ours, after a lost answer, only when number, size and time are too."""
+        ours = entry_of(self.key, self._facts) if self._facts else None
+        return ours is not None and found[:3] == ours[:3] and found.inode == ours.inode
 
     def settled(self) -> None:
         """Wait until the file is whole and durable; what went wrong is kept in ``failed``."""
@@ -151,10 +152,12 @@ class Outgoing:
             return
         finally:
             share.ended(last)
+        if not answers[-2].status:
+            self._facts = m.facts_of(answers[-2].body)
         for number, answer in enumerate(answers):
             if not answer.status:
                 continue
-            if number == self._flush_at or (self._flush_at >= 0 and number == len(answers) - 1):
+            if self._flush_at >= 0 and number >= self._flush_at:
                 self._flush_alone(answer.status)
             else:
                 self.failed = share.error(answer.status, self.key)
@@ -222,8 +225,8 @@ def flush_folder(share: Share, folder: str) -> None:
     """Make the names in a folder durable ([MS-SMB2] 3.3.5.11 lets folders be flushed); not every server does."""
     if not share.flushes_folders:
         return
-    line = share.line(WRITING)
     try:
+        line = share.line(WRITING)
         opening = m.create(share.name(folder), m.ADD_FILE | m.READ_ATTRIBUTES, m.OPEN, m.FOLDER)
         opened = line.send(opening).answers()[0]
         status = opened.status
@@ -231,7 +234,7 @@ def flush_folder(share: Share, folder: str) -> None:
             handle = m.opened(opened.body)
             status = line.send(m.flush(handle)).answers(share.patience.flush_s)[0].status
             line.forget(m.close(handle))
-    except Lost as error:
+    except (Lost, StoreError) as error:
         raise FlushFailed(f"the flush of names failed: {error}", url=share.url) from error
     if status in NO_FLUSH:
         share.flushes_folders = False

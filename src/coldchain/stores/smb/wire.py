@@ -102,7 +102,7 @@ class Line:
             self._connection.connect(timeout=patience.connect_s)
             _never_stall(self._connection.transport._sock, patience.answer_s)
             self._tree = self._sign_in(where, login)
-        except Exception as error:
+        except Exception as error:  # smbprotocol, spnego and cryptography have no common root of errors
             self.close()
             raise _foreign(error) from error
         except BaseException:
