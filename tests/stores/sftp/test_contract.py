@@ -11,6 +11,9 @@ import pytest
 from coldchain.stores.base import Store
 from coldchain.stores.sftp.store import SftpStore
 from coldchain.testing.contract import StoreContract
+from coldchain.testing.contract.publishing import PublishingContract
+from coldchain.testing.contract.staging import StagingContract
+from tests.stores.sftp.failing import Server
 from tests.stores.sftp.serving import HASTY, Sshd
 
 
@@ -40,3 +43,15 @@ class OverSftp(StoreContract):
 
 class TestOpenSsh(OverSftp):
     """sftp-server within sshd, with all extensions of OpenSSH."""
+
+
+class TestWithoutExtensions(StagingContract, PublishingContract):
+    """A server that has nothing but version 3 of the protocol; it cannot keep a name standing while it is replaced."""
+
+    @pytest.fixture
+    def store(self, bare: Server, tmp_path: Path) -> Iterator[Store]:
+        place = tmp_path / "place"
+        place.mkdir()
+        store = bare.store(place)
+        yield store
+        store.close()

@@ -127,6 +127,7 @@ def test_a_folder_in_a_chroot_is_named_as_its_user_sees_it(own_sshd: Sshd, place
         for path in sorted(jail.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         jail.rmdir()
+        jail.parent.rmdir()
 
 
 def test_a_home_is_named_by_a_tilde(sshd: Sshd) -> None:
