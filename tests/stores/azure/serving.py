@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def client_of(endpoint: str) -> Any:
     return BlobServiceClient(endpoint, credential={"account_name": ACCOUNT, "account_key": KEY})
 
 
-def served(program: Path, folder: Path) -> Iterator[Server]:
+def served(program: Path, folder: Path) -> Generator[Server, None, None]:
     """Start the program, wait until it answers, and end it."""
     port = free_port()
     command = [

@@ -81,7 +81,7 @@ def is_list(method: str, path: str) -> bool:
 def answer(status: int, code: str, headers: Mapping[str, str] | None = None) -> HttpResponseError:
     error = HttpResponseError("CANARY https://host/?sig=CANARY")
     error.status_code, error.error_code = status, code  # type: ignore[attr-defined]
-    error.response = SimpleNamespace(headers=headers or {})  # type: ignore[assignment]
+    error.response = SimpleNamespace(headers=headers or {})
     return error
 
 

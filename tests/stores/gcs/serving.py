@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
+from google.cloud import storage  # type: ignore[import-untyped]
 
 from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.objects.patience import Patience
@@ -74,10 +74,11 @@ def free_port() -> int:
 
 def client_of(endpoint: str) -> Any:
     """A client of these tests."""
-    return storage.Client(project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+    nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    return storage.Client(project="p", credentials=nobody, client_options={"api_endpoint": endpoint})
 
 
-def served(program: Path, folder: Path) -> Iterator[Server]:
+def served(program: Path, folder: Path) -> Generator[Server, None, None]:
     """Start the program, wait until it answers, and end it."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"

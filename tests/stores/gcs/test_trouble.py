@@ -77,8 +77,8 @@ def refusal(kind: Any, message: str, reason: str = "") -> Exception:
         (refusal(api.TooManyRequests, "slow"), StoreGone, True),
         (refusal(api.ServiceUnavailable, "busy"), StoreGone, True),
         (refusal(api.InternalServerError, "failed"), Unreliable, True),
-        (DefaultCredentialsError("none"), StoreGone, False),
-        (RefreshError("expired"), StoreGone, False),
+        (DefaultCredentialsError("none"), StoreGone, False),  # type: ignore[no-untyped-call]
+        (RefreshError("expired"), StoreGone, False),  # type: ignore[no-untyped-call]
         (requests.exceptions.SSLError("no"), StoreGone, False),
         (requests.ConnectionError("no"), StoreGone, True),
         (requests.exceptions.ReadTimeout("slow"), Unreliable, True),

@@ -32,6 +32,8 @@ _IN_WORDS = (
     ("retention", Denied, "a retention policy keeps this object, it can be neither replaced nor removed yet"),
     ("requester pays", StoreGone, "who asks pays for this bucket: say `requester_pays` and which `project` pays"),
 )
+_VERBS = {"GET", "POST", "PUT", "DELETE", "HEAD"}
+"""The library puts method and address before what the server said."""
 _RATE = {"rateLimitExceeded", "userRateLimitExceeded"}
 _BUGS = (TypeError, AttributeError, AssertionError, NameError)
 _TIMEOUTS = {"ReadTimeout", "ChunkedEncodingError", "ContentDecodingError", "IncompleteRead", "ProtocolError"}
@@ -119,11 +121,7 @@ def _reason(error: Exception) -> str:
 def _said(error: Exception) -> str:
     """The server's own words; never the address, for that of an upload is as good as a password."""
     message = str(getattr(error, "message", "") or "")
-    # the library puts method and address before what the server said
-    message = (
-        message.partition(": ")[2] if "://" in message.partition(": ")[0] + "://" and " http" in message else message
-    )
-    words = " ".join(word for word in message.split() if "://" not in word)
+    words = " ".join(word for word in message.split() if "://" not in word and word not in _VERBS)
     return f"{status_of(error)} {_reason(error)} {words[:200]}".strip()
 
 
