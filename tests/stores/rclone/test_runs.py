@@ -66,8 +66,11 @@ def test_a_folder_goes_to_a_remote_and_back(lab: Lab, remotes: Remotes, remote: 
 @pytest.mark.parametrize(("verify", "how"), [(ProofKind.CHECKSUM, "sha1"), (ProofKind.READBACK, "get")])
 def test_box_vouches_for_its_sha1(lab: Lab, box: Remotes, box_server: FakeBox, verify: ProofKind, how: str) -> None:
     there = place(box, "box")
-    box_server.too_many, box_server.damage = 1, 1
-    report = lab.run(lab.job(destinations=(Destination(there),), verify=verify))
+    job = lab.job(destinations=(Destination(there),), verify=verify)
+    assert lab.run(job).exit_code == 0
+    lab.write("run/new.tif", b"new")
+    box_server.too_many, box_server.damage = 1, 1  # rclone compares each upload with the sha1 that Box says
+    report = lab.run(job)
     assert report.exit_code == 0, reasons(report)
     assert {record.proof_how for record in lab.records().values()} == {how}
     assert stored(open_store(there)) == data(lab.source)
@@ -116,11 +119,16 @@ def test_a_killed_run_leaves_no_rclone_and_no_garbage(lab: Lab, remotes: Remotes
     while list(spool.iterdir()) and time.monotonic() < until:
         time.sleep(0.1)
     assert list(spool.iterdir()) == []
-    alive = [file for file in Path("/proc").glob("[0-9]*/cmdline") if str(spool).encode() in _read(file)]
-    assert alive == []
+    while _alive(spool) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert _alive(spool) == []
     report = lab.run(lab.job(destinations=(Destination(there),)))
     assert report.exit_code == 0, reasons(report)
     assert not [item.path for item in open_store(there).list() if ".~" in item.path]
+
+
+def _alive(spool: Path) -> list[Path]:
+    return [file for file in Path("/proc").glob("[0-9]*/cmdline") if str(spool).encode() in _read(file)]
 
 
 def _read(file: Path) -> bytes:

@@ -29,7 +29,8 @@ _VOUCHING = {
     "yandex": "md5",
 }
 """Types whose server computes a hash of the bytes that it keeps.  Of others rclone shows a hash that the uploader sent
-along (S3 and B2 in parts, Azure), that rclone itself noted (hasher, chunker), or that it computes here (local) or by a command in a shell over there (sftp)."""
+along (S3 and B2 in parts, Azure), that rclone itself noted (hasher, chunker), or that it computes here (local) or by a
+command in a shell over there (sftp)."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _MARKER = f"{OWN_FOLDER}/destination.json"
 
