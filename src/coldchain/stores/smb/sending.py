@@ -11,7 +11,7 @@ from coldchain.model import Entry
 from coldchain.stores.smb import messages as m
 from coldchain.stores.smb.paths import entry_of, filetime, parents
 from coldchain.stores.smb.share import WRITING, Share
-from coldchain.stores.smb.trouble import COLLISION, MISSING, NO_FLUSH, NO_FOLDER, NOT_A_FOLDER, Lost
+from coldchain.stores.smb.trouble import COLLISION, MISSING, NO_FLUSH, NO_FOLDER, NOT_A_FOLDER, NOT_IN_CHAIN, Lost
 
 if TYPE_CHECKING:
     from coldchain.stores.smb.wire import Line, Sent
@@ -157,24 +157,27 @@ class Outgoing:
         for number, answer in enumerate(answers):
             if not answer.status:
                 continue
-            if self._flush_at >= 0 and number >= self._flush_at:
-                self._flush_alone(answer.status)
-            else:
+            if self._flush_at < 0 or number < self._flush_at:
                 self.failed = share.error(answer.status, self.key)
+            elif answer.status in NOT_IN_CHAIN:
+                share.flushes_in_chain = False
+                self._flush_alone()
+            else:  # a flush that failed is never tried again: the server may have dropped the bytes
+                self.failed = self._unflushed(share.error(answer.status, self.key))
             return
         if self._flush_at < 0:
-            self._flush_alone(0)
+            self._flush_alone()
 
-    def _flush_alone(self, status: int) -> None:
-        """Samba before 4.17.4 cannot flush and close in one chain (its bug 15172); other errors come back here."""
-        share = self._share
-        if status:
-            share.flushes_in_chain = False
+    def _flush_alone(self) -> None:
+        """Samba before 4.17.4 cannot flush in the middle of a chain (its bug 15172)."""
         try:
-            flush_file(share, self.temporary)
+            flush_file(self._share, self.temporary)
         except StoreError as error:
-            kind = type(error) if error.ends_store else FlushFailed
-            self.failed = kind(f"the flush failed: {error.reason}", url=share.url, key=self.key)
+            self.failed = self._unflushed(error)
+
+    def _unflushed(self, error: StoreError) -> StoreError:
+        kind = type(error) if error.ends_store else FlushFailed
+        return kind(f"the flush failed: {error.reason}", url=self._share.url, key=self.key)
 
     def forget(self) -> None:
         """Remove the temporary file, if there may be one."""

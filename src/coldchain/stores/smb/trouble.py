@@ -39,6 +39,8 @@ MISSING = frozenset({NOT_THERE, NO_FOLDER, NO_SUCH_FILE, DELETE_PENDING})
 """What stands for "not there"; a file that somebody deleted while it is open elsewhere is one of them."""
 NO_FLUSH = frozenset({0xC0000010, 0xC00000BB, 0xC000000D, 0xC0000002, ACCESS_DENIED, IS_A_FOLDER, 0xC0000008})
 """What servers say that cannot flush a folder."""
+NOT_IN_CHAIN = frozenset({0xC00000E5, 0xC00000BB, 0xC000000D, 0xC0000120})
+"""What servers say that cannot flush in the middle of a chain of requests ([MS-SMB2] 3.3.5.2.7, note)."""
 SESSION_OVER = frozenset({0xC0000203, 0xC000035C, 0xC00000C9, 0xC0000128, 0xC0000008, 0xC000020C})
 """The session, the share's connection or the handle is gone: signing in anew helps."""
 AGAIN = frozenset({0xC0000205, 0xC000009A, 0xC00000B5, 0xC000011F, 0xC00000BF, 0xC00000D0, 0xC0000466})
