@@ -24,6 +24,7 @@ from coldchain.errors import ConfigurationError
 
 LEAST_PART_BYTES, MOST_PART_BYTES = 5 << 20, 5 << 30
 """No part of an upload but the last may be smaller, none larger (Amazon S3 User Guide, "multipart upload limits")."""
+LEAST_PIECE_BYTES = 256 << 10
 MOST_RETRIES = 100
 _CREDENTIALS = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:\S.*")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|auth$|(^|_)key$", re.IGNORECASE)
@@ -55,16 +56,24 @@ def _credentials(text: str) -> str:
     return text
 
 
-def _size_of_part(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            size_bytes = parse_size(value)
-        except ConfigurationError:
-            raise ValueError(f"is no size: {SIZE_HINT}") from None
-        if not LEAST_PART_BYTES <= size_bytes <= MOST_PART_BYTES:
-            raise ValueError('must be from "5 MiB" to "5 GiB"')
-        return str(size_bytes)
-    raise ValueError(f"is no size: {SIZE_HINT}")
+def _size(least_bytes: int, least: str) -> BeforeValidator:
+    def check_size(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                size_bytes = parse_size(value)
+            except ConfigurationError:
+                raise ValueError(f"is no size: {SIZE_HINT}") from None
+            if not least_bytes <= size_bytes <= MOST_PART_BYTES:
+                raise ValueError(f'must be from "{least}" to "5 GiB"')
+            return str(size_bytes)
+        raise ValueError(f"is no size: {SIZE_HINT}")
+
+    return BeforeValidator(check_size)
+
+
+def _yes_or_no(value: object) -> object:
+    """Both ``true`` and ``"yes"`` can be meant where there is a third word."""
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
 def _tags(value: object) -> object:
@@ -94,6 +103,8 @@ def _words(*words: str) -> BeforeValidator:
 
 
 Endpoint = Annotated[Text, AfterValidator(_endpoint)]
+PieceSize = Annotated[str, _size(LEAST_PIECE_BYTES, "256 KiB")]
+WholeSize = Annotated[str, _size(0, "0 B")]
 Credentials = Annotated[Text, AfterValidator(_credentials)]
 
 
@@ -124,7 +135,8 @@ class S3(Remote):
     requester_pays: bool | None = None
     anonymous: bool | None = None
     addressing: Annotated[str | None, _words("path", "virtual")] = None
-    part_size: Annotated[str | None, BeforeValidator(_size_of_part)] = None
+    part_size: Annotated[str | None, _size(LEAST_PART_BYTES, "5 MiB")] = None
+    whole_size: WholeSize | None = None
 
 
 class Gs(Remote):
@@ -136,6 +148,8 @@ class Gs(Remote):
     kms_key: Text | None = None
     requester_pays: bool | None = None
     anonymous: bool | None = None
+    part_size: PieceSize | None = None
+    whole_size: WholeSize | None = None
 
 
 class Az(Remote):
@@ -145,6 +159,8 @@ class Az(Remote):
     endpoint: Endpoint | None = None
     storage_class: Text | None = None
     anonymous: bool | None = None
+    part_size: PieceSize | None = None
+    whole_size: WholeSize | None = None
 
 
 class Sftp(Remote):
@@ -159,9 +175,9 @@ class Smb(Remote):
     """``smb://``."""
 
     auth: Annotated[str | None, _words("negotiate", "ntlm", "kerberos")] = None
-    encrypt: bool | None = None
+    encrypt: Annotated[str | None, _words("auto", "yes", "no"), BeforeValidator(_yes_or_no)] = None
+    ask_writers: Annotated[str | None, _words("yes", "no"), BeforeValidator(_yes_or_no)] = None
     credentials: Credentials | None = None
-    domain: Text | None = None
 
 
 class Rclone(Remote):
@@ -170,6 +186,7 @@ class Rclone(Remote):
     config: Text | None = None
     rclone: Text | None = None
     spool: Text | None = None
+    transfers: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
 class Fsspec(Remote):

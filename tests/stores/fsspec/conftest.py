@@ -37,8 +37,8 @@ def serve(protocol: str, folder: Path, log: Path, *more: str) -> Iterator[Served
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}", "--user", "lab", "--pass", CANARY]
-    command += ["--config", "/dev/null", "--vfs-cache-mode", "writes", "--dir-cache-time", "0s", "--poll-interval", "0"]
-    command += ["--vfs-write-back", "0s", "--cache-dir", str(log.parent / f"cache-{protocol}"), *more, str(folder)]
+    command += ["--config", "/dev/null", "--dir-cache-time", "1ms", "--poll-interval", "0"]
+    command += [*more, str(folder)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     try:

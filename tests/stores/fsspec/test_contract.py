@@ -15,6 +15,9 @@ from coldchain.testing.contract import StoreContract
 from tests.stores.fsspec.conftest import Served
 
 LOGIN = {"credentials": "env:LAB"}
+pytestmark = pytest.mark.filterwarnings(  # a killed process closes nothing, and so do the tests that act one
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
 
 
 class TestMemoryOfFsspec(StoreContract):

@@ -32,7 +32,7 @@ def mtime_ns(facts: Mapping[str, Any]) -> int:
     said = next((facts[name] for name in _TIMES if facts.get(name)), None)
     match said:
         case int() | float():
-            return int(said * 1_000_000_000)
+            return round(said * 1_000_000) * 1000  # finer is not in a floating-point number of this size
         case datetime():
             return _in_ns(said)
         case str():

@@ -31,6 +31,8 @@ class Patience:
 
 
 PATIENT = Patience()
+_LONGEST_NAME = 255
+"""What is longer was never tried; few places keep it."""
 
 
 class Line:
@@ -55,6 +57,8 @@ class Line:
             kept = fs._strip_protocol(path) == (path.rstrip("/") or root)
         except ValueError:
             kept = False
+        if any(len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME for name in key.split("/")):
+            raise NameRefused("the name is too long", url=self.place.url, key=key)
         if not kept or trimmed or any(character in key for character in habit.forbidden):
             raise NameRefused("the file system would make another name of it", url=self.place.url, key=key)
         return path

@@ -78,7 +78,7 @@ class FsspecStaging:
             handle = self._line.do(temporary, lambda fs, path: fs.open(path, "wb", block_size=BLOCK_BYTES))
             file = _File(handle, temporary)
         else:
-            file = _File(tempfile.TemporaryFile(prefix="coldchain-"), "")  # noqa: SIM115
+            file = _File(tempfile.SpooledTemporaryFile(BLOCK_BYTES, prefix="coldchain-"), "")  # noqa: SIM115
         if (before := self._files.get(key)) is not None:
             self.forget(key, before)
         self._files[key] = file
