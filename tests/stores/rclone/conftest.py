@@ -148,6 +148,7 @@ def box_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeBox]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")
