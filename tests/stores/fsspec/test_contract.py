@@ -87,3 +87,7 @@ class TestFtp(OnAServer):
     @pytest.fixture
     def store(self, ftp: Served) -> Store:
         return self.served(ftp, "ftp")
+
+    @pytest.mark.xfail(reason="this server renames over no file: for a moment nothing stands under the name")
+    def test_who_reads_while_others_replace_reads_a_whole_file(self, store: Store) -> None:
+        super().test_who_reads_while_others_replace_reads_a_whole_file(store)
