@@ -92,7 +92,12 @@ class FsspecStaging:
     def finish(self, key: str, file: _File) -> None:
         """All was written: what waits here stays here, the rest has arrived."""
         if file.temporary:
-            self._line.do(key, lambda _, __: file.handle.close())
+            try:
+                self._line.do(key, lambda _, __: file.handle.close())
+            except StoreError as error:
+                if self._blocked(key.rpartition("/")[0]):  # some servers say so only when the content has come
+                    raise self._occupied("a file stands where a folder is needed", key) from error
+                raise
             if look(self._line, file.temporary).size_bytes != file.size_bytes:
                 raise FlushFailed("the place keeps fewer bytes than it was sent", url=self._line.place.url, key=key)
         file.closed = True
