@@ -5,8 +5,8 @@
 Two folders are made: a full Cell Painting plate (384 wells, 9 sites, 8 channels: 27,648 images, as simulated), and a
 year of an Imaging FlowCytobot, 18,000 bins in day folders.  The bins are hard links to a few that were simulated with
 the number of images that real ones have (3,034, the median of cruise AR82), so the tables are as long as real ones and
-lie in the page cache.  Listing alone, judging for the first time, and judging again with what was remembered are measured
-in turn; each is a process of its own.
+lie in the page cache.  Listing alone, judging for the first time, and judging again with what was remembered are
+measured in turn; each is a process of its own.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def look(instrument: str, folder: Path, how: str) -> dict[str, object]:
     place = Place("source", str(folder))
     source, job, kind = open_store(place), Job("bench", place, (), instrument=instrument), open_instrument(instrument)
     remembered: dict[str, dict[str, object]] = {}
-    begun, files, conditions = time.perf_counter(), 0, []
+    begun, files = time.perf_counter(), 0
+    conditions: list[str] = []
     for turn in range(2 if how == "again" else 1):
         begun, files, conditions, walks = time.perf_counter(), 0, [], Walks(source)
         for dataset in select_datasets(kind, source, job).datasets:

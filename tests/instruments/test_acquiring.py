@@ -8,7 +8,7 @@ destination is that it is open, or that the instrument's own arithmetic does not
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ class Play:
     def __init__(self, kind: str, fault: str = "") -> None:
         simulator = open_simulator(kind)
         options = Options(START, seed=5, scale=KINDS[kind], fault=fault)
-        self._steps = lambda: simulator.steps(options)
+        self._steps: Callable[[], Iterator[Step]] = lambda: simulator.steps(options)
         self.total = sum(1 for _ in self._steps())
         self.finished = False
 

@@ -577,7 +577,7 @@ class Broken:
 
 @pytest.mark.parametrize("ending", ["ch1sk1fk1fl1.tiff", "Index.idx.xml"])
 def test_a_file_that_cannot_be_read_gets_a_remark_and_the_plate_is_not_complete(copied: Path, ending: str) -> None:
-    look = Look(Broken(copied, ending), job(copied), datetime.now(UTC) + LATER)  # type: ignore[arg-type]
+    look = Look(Broken(copied, ending), job(copied), datetime.now(UTC) + LATER)
     said = judged(copied, look, f"opera_phenix/{PHENIX}")
     assert said.condition is Condition.INCOMPLETE
     assert [remark.sentence for remark in said.remarks] == ["could not be read: the disk hums"]
@@ -590,17 +590,17 @@ def test_rows_of_wells_that_did_not_change_are_not_read_again(copied: Path) -> N
     os.truncate(image, 5000)
     store = Broken(copied, "nothing")
     now = datetime.now(UTC)
-    first = Look(store, job(copied), now)  # type: ignore[arg-type]
+    first = Look(store, job(copied), now)
     said = judged(copied, first, folder)
     images = [path for path in store.opened if path.endswith(".tif")]
     assert len(set(images)) == 102
     store.opened.clear()
-    second = Look(store, job(copied), now, json.loads(json.dumps(first.remembered)))  # type: ignore[arg-type]
+    second = Look(store, job(copied), now, json.loads(json.dumps(first.remembered)))
     assert judged(copied, second, folder) == said
     assert not [path for path in store.opened if path.endswith(".tif")]
     assert dict(second.remembered) == json.loads(json.dumps(first.remembered))
     os.truncate(image, 4000)
-    third = Look(store, job(copied), now, json.loads(json.dumps(first.remembered)))  # type: ignore[arg-type]
+    third = Look(store, job(copied), now, json.loads(json.dumps(first.remembered)))
     assert judged(copied, third, folder).unwhole != said.unwhole
     again = {path for path in store.opened if path.endswith(".tif")}
     assert len(again) == 32

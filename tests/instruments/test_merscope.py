@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -220,7 +220,7 @@ def test_only_runs_are_datasets() -> None:
 class Locked(MemoryStore):
     """A source with a folder that nobody may open."""
 
-    def folders(self, prefix: str = "") -> Iterable[str]:  # type: ignore[override]
+    def folders(self, prefix: str = "") -> Iterator[str]:
         if prefix == "System Volume Information":
             raise Denied("no right", url=self.url, key=prefix)
         return super().folders(prefix)

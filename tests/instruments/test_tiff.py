@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -46,19 +47,19 @@ def classic(order: str = "<", pages: int = 1, pixels: int = 1000) -> bytes:
     return bytes(content)
 
 
-def written(**options: object) -> bytes:
+def written(**options: Any) -> bytes:
     file = BytesIO()
     frames = bytes(range(256)) * 256
     with tifffile.TiffWriter(
         file, bigtiff=bool(options.pop("bigtiff", False)), byteorder=options.pop("order", "<")
-    ) as out:  # type: ignore[arg-type]
+    ) as out:
         for _ in range(int(str(options.pop("pages", 1)))):
             out.write(
                 iter([frames]) if "tile" not in options else iter(numpy.zeros((4, 128, 128), "uint8")),
                 shape=(256, 256),
                 dtype="uint8",
                 **options,
-            )  # type: ignore[arg-type,call-overload]
+            )
     return file.getvalue()
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from coldchain.errors import ManifestDamaged
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, json_lines, manifest_keys, name_bytes, sums_lines
-from coldchain.ledger.manifest_read import LINE_LIMIT_BYTES, lines_of, read_manifest
+from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES
+from coldchain.ledger.manifest_read import lines_of, read_manifest
 from coldchain.ledger.quoting import quote_dataset, unquote_dataset
 from coldchain.model import Digest, ProofKind, Record
 from tests.ledger.making import DATASET, DISK, JOB, NOW, ODD_NAMES, meet, record_of, verified

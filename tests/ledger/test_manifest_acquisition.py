@@ -113,7 +113,7 @@ _values = st.recursive(
 _objects = st.dictionaries(_texts, _values, max_size=4)
 
 
-def _kept(value: object) -> object:
+def _kept(value: object) -> Any:
     """As JSON gives it back: two halves of a UTF-16 pair that stand side by side become one character."""
     return json.loads(json.dumps(value))
 
@@ -131,7 +131,7 @@ def test_anything_that_an_instrument_says_comes_back(
     assert (found.dataset, records) == (dataset, RECORDS)
     assert found.acquisition is not None
     assert listed == _kept(units)
-    assert found.acquisition.verdict.as_json() == _kept(verdict.as_json()) | {"remarks": [[dataset, _kept(summary)]]}
+    assert found.acquisition.verdict.as_json() == dict(_kept(verdict.as_json()), remarks=[[dataset, _kept(summary)]])
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------------

@@ -358,7 +358,7 @@ def test_p17_comparing_takes_the_memory_of_a_page(tmp_path: Path) -> None:
 
 def rebuilt(bench: Bench, ledger: Ledger | None = None) -> tuple[Bench, RebuildReport]:
     """A bench with another ledger, which read the manifests."""
-    other = Bench(bench.store, bench.url, **({"ledger": ledger} if ledger else {}))
+    other = Bench(bench.store, bench.url, ledger=ledger) if ledger else Bench(bench.store, bench.url)
     around = Surroundings("bench-pc", lambda: LATER)
     recollection = Recollection(other.ledger, other.run, bench.store, Place(DISK, bench.url), around)
     recollection.recollect(JOB, identity(DISK).id, quick=True)

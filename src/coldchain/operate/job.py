@@ -81,14 +81,18 @@ def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
 
 
 def _unswept(ledger: Ledger, job: Job) -> set[str]:
-    """The destinations with which no run came to its end since one was killed, or ever (a run may serve only some)."""
+    """The destinations with which no run came well to its end since one was killed, or ever.
+
+    A run may serve only some of them, and may lose one on its way.
+    """
     waiting = {destination.name for destination in job.destinations}
     for row in ledger.runs(job.name, _RUNS_ASKED):
         if row.ended is None or not waiting:
             break
         datasets = row.summary.get("datasets")
-        for dataset in datasets if isinstance(datasets, list) else ():
-            waiting -= set(dataset["destinations"])
+        lots = [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
+        troubled = {name for name, lot in lots if lot["failed"]["files"]}  # it may have gone away in the middle
+        waiting -= {name for name, _ in lots} - troubled
     return waiting
 
 

@@ -180,7 +180,7 @@ class Lane:
         wanted, standing = self._wanted(proved)
         try:
             results = staging.publish(wanted) if wanted else {}
-        except FlushFailed as error:
+        except StoreError as error:
             results = dict.fromkeys(wanted, error)
         for key, result in results.items():
             file, how = proved[key]
