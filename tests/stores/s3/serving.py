@@ -71,7 +71,7 @@ class Server:
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody uses; SeaweedFS also takes each of them plus 10,000."""
-    base = 20_000 + os.getpid() % 9_000
+    base = 20_000 + os.getpid() * 16 % 9_000  # workers of one test run have neighbouring numbers, and begin at once
     while True:
         ports = list(range(base, base + count))
         if all(_is_free(port) and _is_free(port + 10_000) for port in ports):

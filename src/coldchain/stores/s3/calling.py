@@ -6,10 +6,13 @@ import random
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coldchain.stores.s3.trouble import is_temporary, retry_after_s, status_of, translate
 from coldchain.stores.s3.where import Where
+
+if TYPE_CHECKING:
+    from coldchain.stores.s3.quick import Quick
 
 Facts = dict[str, Any]
 """What the server answered, in the words of the protocol."""
@@ -37,7 +40,9 @@ PATIENT = Patience()
 class Caller:
     """Makes requests to one bucket; thread-safe.  botocore's own retries are off, so that each is counted once."""
 
-    def __init__(self, client: Any, where: Where, patience: Patience) -> None:
+    def __init__(self, client: Any, where: Where, patience: Patience, quick: Quick | None = None) -> None:
+        self.quick = quick
+        """The way to try first for small objects, if there is one."""
         self._client, self._where, self._patience = client, where, patience
         self._always: Facts = {"Bucket": where.bucket}
         if where.manner.requester_pays:

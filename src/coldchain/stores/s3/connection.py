@@ -12,6 +12,7 @@ from coldchain.errors import ConfigurationError
 from coldchain.stores.s3.abilities import Abilities, InParts, find_abilities, find_in_parts
 from coldchain.stores.s3.calling import Caller, Patience
 from coldchain.stores.s3.keys import note_of
+from coldchain.stores.s3.quick import quick_way
 from coldchain.stores.s3.where import Manner, Where
 
 REQUESTS_AT_ONCE = 16
@@ -23,13 +24,13 @@ class Connection:
     """A client, and what was found out about its server; shared by all stores that have the same place open."""
 
     def __init__(self, where: Where, patience: Patience) -> None:
-        client = _client(where.manner)
+        client, credentials = _client(where.manner)
         self._where = where
         self._endpoint = urlsplit(client.meta.endpoint_url)
         self._lock = threading.Lock()
         self._abilities: Abilities | None = None
         self._in_parts: InParts | None = None
-        self.call = Caller(client, where, patience)
+        self.call = Caller(client, where, patience, quick_way(where, client, credentials))
         weakref.finalize(self, client.close)
 
     @property
@@ -72,7 +73,8 @@ def connect(where: Where, patience: Patience) -> Connection:
         return connection
 
 
-def _client(manner: Manner) -> Any:
+def _client(manner: Manner) -> tuple[Any, Any]:
+    """A client of botocore, and the credentials that it found, None for none."""
     try:
         boto3, botocore = import_module("boto3"), import_module("botocore")
         configuration, errors = import_module("botocore.config"), import_module("botocore.exceptions")
@@ -96,8 +98,9 @@ def _client(manner: Manner) -> Any:
     try:
         session = boto3.Session(profile_name=manner.profile or None, region_name=manner.region or None)
         region = None if session.region_name else "us-east-1"  # servers of one's own take any, Amazon's redirect
-        return session.client(
+        client = session.client(
             "s3", endpoint_url=manner.endpoint or None, region_name=region, config=configuration.Config(**config)
         )
+        return client, session.get_credentials()
     except (errors.BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"s3: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from typing import IO
@@ -36,6 +37,14 @@ class Held:
             return self._bytes
         self._file.seek(0)
         return self._file
+
+    def whole(self, sha256: bytes) -> bytes | bytearray | None:
+        """The whole in memory; None when the disk does not give back what it was given, so that a server refuses it."""
+        if self._file is None:
+            return self._bytes
+        self._file.seek(0)
+        content = self._file.read()
+        return content if hashlib.sha256(content).digest() == sha256 else None
 
     def pieces(self, length: int) -> Iterator[bytes]:
         """Yield the whole in pieces."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +15,9 @@ from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.keys import entry_of, object_key
 from coldchain.stores.s3.where import Where
 
+_BLOCK_BYTES = 4 << 20
+_AHEAD = 3
+"""So many blocks are in memory at once."""
 _TRIES = 6
 """So often a broken stream is taken up again without a byte in between."""
 
@@ -35,13 +40,16 @@ class S3Reader:
         self._call, self._where, self._path = call, where, path
         self.how = how
         self._key = object_key(where, path)
-        self._first = b""
+        self._first: bytes | memoryview = b""
         self._body: Any = None
         facts = self._open()
         self._etag = str(facts.get("ETag", ""))
         self.entry = entry_of(path, facts)
 
     def _open(self) -> Facts:
+        if (quick := self._call.quick) and (got := quick.get(self._key, 0, CHUNK_BYTES)):
+            self._first = got.content
+            return got.facts
         for tried in range(1, _TRIES + 1):
             try:
                 facts = self._call("get_object", self._path, Key=self._key, Range=f"bytes=0-{CHUNK_BYTES - 1}")
@@ -72,11 +80,14 @@ class S3Reader:
             raise refusal
         return facts
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes | memoryview]:
         """Yield the content in order; a broken stream is taken up where it broke."""
         if self._first:
             yield self._first
         offset, tries = len(self._first), 0
+        for block in self._blocks(offset):
+            offset += len(block)
+            yield from (block[start : start + CHUNK_BYTES] for start in range(0, len(block), CHUNK_BYTES))
         size_bytes = self.entry.size_bytes
         while offset < size_bytes:
             chunk = self._next(offset, min(CHUNK_BYTES, size_bytes - offset))
@@ -87,6 +98,34 @@ class S3Reader:
                 offset += len(chunk)
                 yield chunk
         self._let_go()
+
+    def _blocks(self, offset: int) -> Iterator[memoryview]:
+        """Yield what follows in blocks of which some are fetched ahead; ends early where that does not work."""
+        starts = range(offset, self.entry.size_bytes, _BLOCK_BYTES)
+        if self._call.quick is None or not starts:
+            return
+        if len(starts) == 1:
+            yield from filter(None, [self._block(offset)])
+            return
+        waiting: deque[Future[memoryview | None]] = deque()
+        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="s3-read") as pool:
+            try:
+                for start in starts:
+                    waiting.append(pool.submit(self._block, start))
+                    while waiting and (len(waiting) == _AHEAD or start == starts[-1]):
+                        block = waiting.popleft().result()
+                        if block is None:
+                            return
+                        yield block
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _block(self, start: int) -> memoryview | None:
+        quick = self._call.quick
+        end = min(start + _BLOCK_BYTES, self.entry.size_bytes)
+        got = quick.get(self._key, start, end, self._etag) if quick else None
+        return got.content if got else None
 
     def _next(self, offset: int, length: int) -> bytes:
         """The next chunk whole, or nothing when the stream broke, which is then opened anew."""
@@ -109,7 +148,7 @@ class S3Reader:
         if offset >= end:
             return b""
         if end <= len(self._first):
-            return self._first[offset:end]
+            return bytes(self._first[offset:end])
         for _ in range(_TRIES):
             body = self._get(f"bytes={offset}-{end - 1}")
             try:
