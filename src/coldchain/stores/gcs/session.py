@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
-from coldchain.errors import Unreliable
+from coldchain.errors import NotFound, Unreliable
 from coldchain.stores.objects.bucket import Found
 from coldchain.stores.objects.patience import Patience, Verdict
 
@@ -126,7 +126,12 @@ class Session:
                 if not offset <= at <= end:
                     raise Unreliable("the server lost a part of the upload")
 
-        self._patience.keep_trying(attempt, self._judge)
+        try:
+            self._patience.keep_trying(attempt, self._judge)
+        except NotFound as error:
+            if total is None:  # with the last piece it may have become an object, which is looked for
+                raise Unreliable("the server forgot the upload, which must begin anew") from error
+            raise
 
     def _put(self, content: bytes | memoryview, headers: Mapping[str, str]) -> int | None:
         """How many bytes the server has now, None when it has made an object of them."""
