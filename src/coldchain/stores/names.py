@@ -36,6 +36,8 @@ class NameRules:
     """Longest name of one file or folder ..."""
     limit_unit: str = "bytes"
     """... counted in ``bytes`` or in ``utf-16`` units."""
+    key_bytes: int = 0
+    """Longest whole key, counted in bytes of UTF-8; 0: no limit but that of each name."""
 
     @property
     def confuses(self) -> bool:
@@ -52,6 +54,8 @@ class NameRules:
 
     def refusal(self, key: str) -> str:
         """Say why this place cannot keep ``key`` unchanged, as a phrase, or "" when it can."""
+        if 0 < self.key_bytes < 4 * len(key) and (size := len(key.encode("utf-8", "surrogateescape"))) > self.key_bytes:
+            return f"path and name are {size:,} bytes long together, this place keeps {self.key_bytes:,}"
         for name in key.split("/"):
             if reason := self._refusal_of_name(name):
                 return reason

@@ -56,9 +56,7 @@ def test_an_object_bears_the_same_whichever_way_it_went(weed: Server, bucket: st
     assert (quick["ETag"], quick["ContentLength"]) == (patient["ETag"], patient["ContentLength"])
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", "a#b", "a%b", "a%20b", "é", "e\u0301", "日本", "a+b", "a\\b", "a\x7f", "~"]
-)
+@pytest.mark.parametrize("name", ["a b", "a#b", "a%b", "a%20b", "é", "e\u0301", "日本", "a+b", "a\\b", "a\x7f", "~"])
 def test_a_name_is_the_same_whichever_way_it_went(moto: Server, name: str) -> None:
     """P16; those that obstore cannot say go the patient way."""
     bucket = moto.bucket()
@@ -161,3 +159,19 @@ def test_a_medium_file_is_whole_at_the_border(weed: Server, bucket: str) -> None
         content = os.urandom(size_bytes)
         carry(store, {f"file{size_bytes}": content})
         assert content_of(store, f"file{size_bytes}") == content
+
+
+def test_what_a_server_does_not_do_is_remarked(weed: Server, moto: Server, bucket: str) -> None:
+    assert list(weed.store(bucket).remarks()) == []
+    lax = moto.bucket()
+    assert any("checksum" in remark for remark in moto.store(lax).remarks())
+    assert moto.keys(lax) == []
+    moto.remove(lax)
+
+
+def test_a_key_that_is_too_long_is_refused_when_it_is_planned(weed: Server, bucket: str) -> None:
+    """P12; the folder of the URL counts."""
+    rules = weed.store(bucket, "a folder").probe_names()
+    names = "n" * 200 + "/"
+    assert rules.refusal(names * 5 + "n" * 10) == ""
+    assert rules.refusal(names * 5 + "n" * 11) != ""

@@ -55,6 +55,7 @@ def probe_names(call: Caller, where: Where, workers: int) -> NameRules:
                 reserved_words=kept.issuperset(_RESERVED),
                 invalid_utf8=False,
                 name_limit=_KEY_LIMIT if longest in kept else _FILE_LIMIT,
+                key_bytes=_KEY_LIMIT - len(where.prefix.encode()),
             )
         finally:
             _clear(call, where, folder, names, pool)

@@ -110,6 +110,17 @@ class S3Store:
         """Find out what the server does to names by writing, listing and removing objects in coldchain's own folder."""
         return probe.probe_names(self._call, self._where, REQUESTS_AT_ONCE)
 
+    def remarks(self) -> Iterator[str]:
+        """Say what this server does not do that a user should know of, found out by writing; for doctor."""
+        whole, parts = self._connection.abilities(""), self._connection.in_parts("")
+        if not (whole.creates_only and parts.creates_only and whole.replaces_only and parts.replaces_only):
+            yield (
+                "the server does not heed every condition (If-None-Match, If-Match): let no other program write "
+                "under the same folder, for two that take one name in the same instant could overwrite each other"
+            )
+        if not (whole.verifies and parts.verifies):
+            yield 'the server does not compare every checksum: with verify = "checksum" such copies are read back'
+
     def make(self) -> None:
         """Nothing, for folders need not be made; raises NotFound when there is no bucket to hold it."""
         self.volume()
