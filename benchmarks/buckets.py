@@ -145,7 +145,8 @@ def main() -> int:
             print_line(f"\n{name}: {part.files:,} x {part.size_bytes:,} bytes, load {os.getloadavg()[0]:.1f}")
             source = trees.make(folder / "sources", part)
             trees.warm(source)
-            samples[name] = found = {tool: [] for tool in TOOLS}
+            found: dict[str, list[Sample]] = {tool: [] for tool in TOOLS}
+            samples[name] = found
             for number in range(wanted.rounds):
                 for tool, (program, prepare) in TOOLS.items():
                     errand = Errand(source, folder / f"{name}-{number}-{len(tool)}", endpoint, f"b{time.time_ns()}")

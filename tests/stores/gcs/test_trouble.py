@@ -176,7 +176,9 @@ PASSING = {
 # Of an upload in pieces fake-gcs-server answers 404 to the question how much it has, after a reply was cut; the
 # documentation of Google says 308, which was not tried.
 FORGOTTEN = {"piece-lost", "pieces-lost", "busy-upload"}
-PASSED: list[tuple[str, dict[str, str]]] = [(name, {}) for name in PASSING] + [(name, IN_PIECES) for name in PASSING.keys() - FORGOTTEN]
+PASSED: list[tuple[str, dict[str, str]]] = [(name, {}) for name in PASSING] + [
+    (name, IN_PIECES) for name in PASSING.keys() - FORGOTTEN
+]
 
 
 @pytest.mark.parametrize(("name", "options"), sorted(PASSED, key=str))
