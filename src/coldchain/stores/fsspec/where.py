@@ -85,7 +85,7 @@ def where(url: str, options: Mapping[str, str]) -> Where:
 def check_known(place: Where) -> None:
     """Raise ConfigurationError when there is no such file system, or no fsspec."""
     try:
-        from fsspec import available_protocols  # type: ignore[import-untyped]
+        from fsspec import available_protocols
     except ImportError as error:
         raise ConfigurationError(
             f"{place.url}: no store is called {place.protocol!r}; fsspec may know it: pip install 'coldchain[fsspec]'"
