@@ -146,13 +146,13 @@ def _of_connection(error: Exception, *, url: str, key: str) -> StoreError:
 
 
 def _said(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}  # None where no answer came
     message = str(response.get("Error", {}).get("Message", ""))[:200]
     return ": ".join(part for part in (f"{status_of(error)} {code_of(error)}".strip(), message) if part)
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}  # None where no answer came
     headers: dict[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return headers
 
