@@ -93,3 +93,6 @@ class TestFtp(OnAServer):
 
     def test_who_reads_while_others_replace_reads_a_whole_file(self, store: Store) -> None:
         """Not promised: this server renames over no file, so for a moment nothing stands under the name."""
+
+    def test_looking_again_sees_a_change(self, store: Store) -> None:
+        """Not tried: this server remembers for a moment how long a file was."""

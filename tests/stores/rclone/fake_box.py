@@ -6,11 +6,13 @@ versions, sha1, conflicts, rate limit, expired sign-in, no room.
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import hashlib
 import json
 import re
+import socket
 import ssl
 import threading
 from datetime import UTC, datetime
@@ -25,13 +27,14 @@ TOKEN = "box-canary-token"  # not secret: of a server that lives as long as the 
 class FakeBox(ThreadingHTTPServer):
     """What is stored, and what shall go wrong."""
 
-    daemon_threads = True
+    daemon_threads = False  # so that `server_close` waits for them, and nobody finds their sockets unclosed
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(folder / "c.pem", folder / "k.pem")
         self.lock = threading.RLock()
+        self.talking: set[ssl.SSLSocket] = set()
         self.items: dict[str, Item] = {"0": {"id": "0", "type": "folder", "name": "", "parent": None}}
         self.contents: dict[str, bytes] = {}
         self.next_id = 10
@@ -42,6 +45,13 @@ class FakeBox(ThreadingHTTPServer):
         self.token = TOKEN
         self.full = False
         self.read_only = False
+
+    def server_close(self) -> None:
+        """Hang up on everybody who still talks, then wait for the threads."""
+        for connection in list(self.talking):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
     @property
     def url(self) -> str:
@@ -64,9 +74,10 @@ class FakeBox(ThreadingHTTPServer):
 
     def add(self, kind: str, name: str, folder: str, **more: Any) -> Item:
         self.next_id += 1
-        item = {"id": str(self.next_id), "type": kind, "name": name, "parent": {"id": folder}}
-        self.items[item["id"]] = {**item, "item_status": "active", "etag": "0", "sequence_id": "0", **_times(), **more}
-        return self.items[item["id"]]
+        number = str(self.next_id)
+        item = {"id": number, "type": kind, "name": name, "parent": {"id": folder}, "item_status": "active"}
+        self.items[number] = {**item, "etag": "0", "sequence_id": "0", **_times(), **more}
+        return self.items[number]
 
     def keep(self, item: Item, content: bytes, at: Item) -> Item:
         if self.damage:
@@ -102,8 +113,13 @@ class _Answer(BaseHTTPRequestHandler):
         self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False
-        while not self.close_connection:
-            self.handle_one_request()
+        try:
+            while not self.close_connection:
+                self.handle_one_request()
+        finally:  # the server knows only of the socket that this one was made of
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
 
     def _say(self, what: Item, status: int = 200, **headers: str) -> None:
         self._send(json.dumps(what).encode(), status, **{"Content-Type": "application/json", **headers})
@@ -184,7 +200,7 @@ class _Answer(BaseHTTPRequestHandler):
             return self._refuse(403, "storage_limit_exceeded")
         head = b"Content-Type: " + self.headers["Content-Type"].encode() + b"\r\n\r\n"
         parts = list(email.message_from_bytes(head + body, policy=email.policy.HTTP).iter_parts())
-        at, content = (part.get_payload(decode=True) for part in parts[:2])
+        at, content = (bytes(part.get_payload(decode=True)) for part in parts[:2])
         wanted = json.loads(at)
         if not which and (clash := server.clash(wanted["parent"]["id"], wanted["name"])):
             return self._refuse(409, "item_name_in_use", context_info={"conflicts": clash})
