@@ -12,7 +12,7 @@ import pytest
 
 from coldchain.errors import NotFound
 from coldchain.stores.base import Store
-from coldchain.stores.rclone.calling import Caller, Facts
+from coldchain.stores.rclone.calling import Caller
 from coldchain.stores.rclone.store import RcloneStore
 from coldchain.stores.rclone.where import where
 from coldchain.testing.contract import StoreContract
