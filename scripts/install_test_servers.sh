@@ -30,22 +30,11 @@ need samba smbd                                                     # a real SMB
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
 
-# a server of Azure's blobs; it comes by npm only, and lies outside of the repository
-azurite=${XDG_CACHE_HOME:-$HOME/.cache}/coldchain/azurite
-if [[ ! -e $azurite/node_modules/.bin/azurite-blob ]] && ! command -v azurite-blob >/dev/null; then
-    if command -v npm >/dev/null; then
-        echo "installing azurite in $azurite"
-        mkdir -p "$azurite"
-        npm install --prefix "$azurite" --no-audit --no-fund --no-save --loglevel=error azurite@3.37.0 >/dev/null
-    else
-        echo "the tests of az:// want npm, to install azurite" >&2
-        if [[ ${CI:-} == true ]]; then exit 1; fi
-    fi
-fi
+need npm npm                                                        # brings a server of Azure's blobs
 
-if ((${#missing[@]} == 0)); then exit 0; fi
-
-if [[ $(uname) == Linux && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+if ((${#missing[@]} == 0)); then
+    : # all is there
+elif [[ $(uname) == Linux && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
@@ -53,4 +42,19 @@ if [[ $(uname) == Linux && $(id -u) == 0 ]] && command -v apt-get >/dev/null; th
 else
     echo "the tests want these Debian packages or their like, which are not there: ${missing[*]}" >&2
     if [[ ${CI:-} == true ]]; then exit 1; fi
+fi
+
+# it comes by npm only, locked with hashes, and lies outside of the repository
+locked=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/stores/azure/server" && pwd)
+azurite=${XDG_CACHE_HOME:-$HOME/.cache}/coldchain/azurite
+if ! cmp -s "$locked/package-lock.json" "$azurite/package-lock.json" || [[ ! -e $azurite/node_modules/.bin/azurite-blob ]]; then
+    if command -v npm >/dev/null; then
+        echo "installing azurite in $azurite"
+        mkdir -p "$azurite"
+        cp "$locked"/package*.json "$azurite"
+        npm ci --prefix "$azurite" --no-audit --no-fund --loglevel=error >/dev/null
+    else
+        echo "the tests of az:// want npm, to install azurite" >&2
+        if [[ ${CI:-} == true ]]; then exit 1; fi
+    fi
 fi
