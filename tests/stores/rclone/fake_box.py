@@ -111,6 +111,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.server.talking.add(self.connection)
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False
         try:
@@ -120,6 +121,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
+            self.server.talking.discard(self.connection)
 
     def _say(self, what: Item, status: int = 200, **headers: str) -> None:
         self._send(json.dumps(what).encode(), status, **{"Content-Type": "application/json", **headers})
