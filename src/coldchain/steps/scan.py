@@ -37,15 +37,24 @@ class Walks:
         where = (folder, frozenset(without))
         if where != self._folder or start <= self._last:
             self._folder, self._listing = where, self.store.list(folder, without=without)
-            self._next = next(self._listing, None)
+            self._advance()
         self._last = start
         while self._next is not None and not self._next.path.startswith(start):
             if self._next.path > start:
                 return
-            self._next = next(self._listing, None)
+            self._advance()
         while self._next is not None and self._next.path.startswith(start):
             yield self._next
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
             self._next = next(self._listing, None)
+        except (
+            StoreError
+        ):  # a listing that broke off gives nothing more, and must not pass for one that came to its end
+            self._folder, self._next = None, None
+            raise
 
 
 def selection(job: Job) -> Callable[[str], bool]:
