@@ -185,10 +185,11 @@ class Truncating:
     def note(self, sentence: str) -> None: ...
 
 
-def test_p02_a_file_that_should_only_grow_and_is_cut_while_it_is_read_is_not_verified_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("minutes", [100, 300_000])  # cut after its only piece was read, and amid its pieces
+def test_p02_a_file_that_should_only_grow_and_is_cut_is_not_verified_as_it_was(tmp_path: Path, minutes: int) -> None:
     world = rig(tmp_path, 'growing = ["Monitor*.txt"]')
     path = f"{SESSION}/Monitor1.txt"
-    world.write(path, b"1 minute\n" * 300_000)
+    world.write(path, b"1 minute\n" * minutes)
     world.monitor = Truncating(world.source / path)
     world.knows(path, b"anew\n")
     ended = world.run()
