@@ -49,7 +49,9 @@ def plan(
 
     configuration = session.load(config, settings)
     wanted = narrowed(chosen(configuration, jobs), only)
-    return show_plans(configuration, wanted, Wish(dataset=dataset, command="plan"), as_json=as_json, short=short)
+    return show_plans(
+        configuration, wanted, Wish(datasets=session.only(dataset), command="plan"), as_json=as_json, short=short
+    )
 
 
 def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, short: bool) -> int:

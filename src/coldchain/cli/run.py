@@ -57,7 +57,9 @@ def run(
     configuration = session.load(config, settings)
     wanted = narrowed(chosen(configuration, jobs), only)
     _look_for(accept_destination, wanted)
-    wish = Wish(Consent(init, accept_source, frozenset(accept_destination), accept_changes), dataset, "run")
+    wish = Wish(
+        Consent(init, accept_source, frozenset(accept_destination), accept_changes), session.only(dataset), "run"
+    )
     if dry_run:
         from coldchain.cli.plan import show_plans
 
@@ -76,10 +78,10 @@ def _look_for(destinations: list[str], jobs: list[Job]) -> None:
 
 def _run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool) -> int:
     from coldchain.cli.logs import log_report
-    from coldchain.operate.job import run_job
+    from coldchain.operate.ending import run_and_tell
 
     with watching(as_json=as_json) as monitor, session.writing(config, job.name) as ledger:
-        report = run_job(job, ledger, wish, session.surroundings(monitor, workers))
+        report = run_and_tell(config, job, ledger, wish, session.surroundings(monitor, workers))
     log_report(config, report)
     show(report, as_json=as_json)
     if lost := list(report.unaccounted()):

@@ -32,6 +32,11 @@ def load(config: Path | None, settings: list[str]) -> Config:
     return read_config(find_config(config, os.environ, Path.cwd()), os.environ, settings)
 
 
+def only(dataset: str) -> frozenset[str]:
+    """The datasets that ``--dataset`` limits a command to; none for all."""
+    return frozenset({dataset}) if dataset else frozenset()
+
+
 def now() -> datetime:
     """The clock of this machine."""
     return datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -67,6 +67,67 @@ class Brake:
     least: int = 100
 
 
+class When(StrEnum):
+    """Which ends of a run are told."""
+
+    ALWAYS = "always"
+    PROBLEMS = "problems"
+    CHANGE = "change"
+    """A job that was well and is not, or the other way round."""
+
+
+class Security(StrEnum):
+    """How the line to a mail server is kept from listeners."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An account of a mail server, and who is written to."""
+
+    host: str
+    sender: str
+    to: tuple[str, ...]
+    problems_to: tuple[str, ...] = ()
+    """Those who hear of trouble, in place of ``to``; none for the same."""
+    port: int = 0
+    """0: the usual one of ``security``."""
+    security: Security = Security.STARTTLS
+    user: str = ""
+    credentials: str = ""
+    """``env:PREFIX`` or ``keyring:SERVICE``, as for stores; never the password itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """``[notify.NAME]``: by which ways people are told, and of what."""
+
+    name: str
+    urls: tuple[str, ...] = ()
+    """Apprise URLs; may hold secrets: never print them."""
+    mail: Mail | None = None
+    when: When = When.ALWAYS
+    digest: str = ""
+    """Cron text of a summary at times, "" for none."""
+    recount: bool = False
+    """Whether both sides are counted again by other code, for each message of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """``[logs]``: what stays on disk of runs."""
+
+    json: bool = False
+    """One JSON object a line, instead of text."""
+    keep: int = 10
+    """So many old files of each job."""
+    size_bytes: int = 10 << 20
+    """A file that is longer gives way to a new one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One source, one instrument, the destinations, and the policy."""
@@ -100,6 +161,24 @@ class Job:
     digest: str = "sha256"
     symlinks: Symlinks = Symlinks.REFUSE
     brake: Brake = Brake()
+    schedule: str = ""
+    """Cron text of five fields, or ``@daily`` and its like; "" for a job that is carried as files settle."""
+    timezone: str = ""
+    """IANA name in which ``schedule`` is meant; "" for that of the machine."""
+    notify: tuple[Channel, ...] = ()
+    poll: timedelta | None = None
+    """How often a source without events is looked at; None: events where the file system gives them."""
+    look_every: timedelta = timedelta(hours=1)
+    """How often everything is looked at while the job is watched, whatever events say."""
+    pause_while: tuple[str, ...] = ()
+    """Names of processes (shell patterns) while which nothing is carried; the word ``acquiring`` for while a dataset
+    is acquired."""
+    priority: str = "low"
+    """Of a watched job, for processor and disk: ``low`` or ``normal``."""
+    ping: str = ""
+    """URL that is asked for after each run, as health checks want it; may hold a secret."""
+    expect: timedelta | None = None
+    """How long it may be silent before ``coldchain fleet`` calls it late; None: by its schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +192,7 @@ class Config:
     ledger_url: str
     """``sqlite:///<absolute path>`` or ``postgresql+psycopg://...`` (may hold a secret: never print it)."""
     jobs: Mapping[str, Job]
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    logs: Logs = Logs()
+    listen: str = ""
+    """``host:port`` at which ``coldchain start`` answers ``/metrics`` and ``/healthz``; "" for nowhere."""

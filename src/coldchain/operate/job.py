@@ -49,7 +49,7 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
             _carry_all(_Run(opened_job, ledger, around, report, run), draft, due, everything=unclean)
-            if not wish.dataset and not report.interrupted:
+            if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
         except ColdchainError as error:
             report.notes.append(str(error))

@@ -35,8 +35,8 @@ class Wish:
     """What the person asked of this one run."""
 
     consent: Consent = Consent()
-    dataset: str = ""
-    """Only this dataset; "" for all."""
+    datasets: frozenset[str] = frozenset()
+    """Only these datasets; none for all."""
     command: str = "run"
 
 

@@ -45,13 +45,13 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
 
 
 def _chosen(found: list[Dataset], wish: Wish, job: Job) -> list[Dataset]:
-    if not wish.dataset:
+    if not wish.datasets:
         return found
-    chosen = [dataset for dataset in found if dataset.name == wish.dataset]
-    if not chosen:
-        names = ", ".join(sorted(dataset.name for dataset in found)[:10])
-        raise UsageError(f"{job.name}: {job.source.url} holds no dataset {wish.dataset!r}; there are: {names}")
-    return chosen
+    known = {dataset.name for dataset in found}
+    if absent := sorted(wish.datasets - known):
+        names = ", ".join(sorted(known)[:10])
+        raise UsageError(f"{job.name}: {job.source.url} holds no dataset {absent[0]!r}; there are: {names}")
+    return [dataset for dataset in found if dataset.name in wish.datasets]
 
 
 class _Planning(NamedTuple):

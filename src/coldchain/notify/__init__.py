@@ -1,0 +1,1 @@
+"""How do people hear of a run: one contract, one more module per way."""

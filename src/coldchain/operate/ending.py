@@ -1,0 +1,67 @@
+"""What follows a run, whatever came of it?"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from coldchain.config.values import Config, Job
+from coldchain.errors import ColdchainError
+from coldchain.ledger.ledger import Ledger
+from coldchain.monitor import Surroundings
+from coldchain.operate.job import run_job
+from coldchain.operate.opening import Wish
+from coldchain.operate.pinging import ping
+from coldchain.operate.telling import tell
+from coldchain.steps.report import Report
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: with a report, or with what stopped it."""
+
+    job: Job
+    command: str
+    started: datetime
+    ended: datetime
+    report: Report | None = None
+    error: ColdchainError | None = None
+    watched: bool = False
+    """Whether this was one of the many looks of a watcher; nobody wants to hear of each."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the run."""
+        if self.error is not None:
+            return self.error.exit_code
+        return self.report.exit_code if self.report is not None else 0
+
+
+def run_and_tell(
+    config: Config, job: Job, ledger: Ledger, wish: Wish, around: Surroundings, *, watched: bool = False
+) -> Report:
+    """Run a job, and let those know who want to; what becomes of that never changes the result (P13)."""
+    started = around.clock()
+    try:
+        report = run_job(job, ledger, wish, around)
+    except ColdchainError as error:
+        _follow(
+            config, Ending(job, wish.command, started, around.clock(), error=error, watched=watched), ledger, around
+        )
+        raise
+    _follow(config, Ending(job, wish.command, started, around.clock(), report, watched=watched), ledger, around)
+    return report
+
+
+def _follow(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -> None:
+    for follow in (tell, ping):
+        try:
+            follow(config, ending, ledger, around)
+        except Exception as error:
+            _log.warning("after the run of %s", ending.job.name, exc_info=True)
+            around.monitor.note(
+                f"what should follow the run went wrong ({type(error).__name__}); the run itself did not"
+            )

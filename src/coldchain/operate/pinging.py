@@ -1,0 +1,16 @@
+"""Does somebody who counts heartbeats hear of a run?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coldchain.config.values import Config
+from coldchain.ledger.ledger import Ledger
+from coldchain.monitor import Surroundings
+
+if TYPE_CHECKING:
+    from coldchain.operate.ending import Ending
+
+
+def ping(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -> None:
+    """Begin nothing unless the job asks for it."""

@@ -1,0 +1,1 @@
+"""When is a job due, and how does the system itself start it?"""
