@@ -99,10 +99,18 @@ class PosixRoot:
         return self._folder(_name(parent) if slash else ""), _name(name)
 
     def names(self, folder: str) -> list[str]:
-        """The names in a folder, ascending; those of folders end in "/"."""
+        """The names in a folder, ascending; those of folders end in "/".
+
+        Read through a descriptor of its own: btrfs shows what was there when the folder was opened, however often it
+        is read again, and two readers of one descriptor share their place in it.
+        """
         opened = self._folder(folder)
-        with os.scandir(opened.fd) as found:
-            names = [item.name + "/" if item.is_dir(follow_symlinks=False) else item.name for item in found]
+        fresh = os.open(".", _OPEN_FOLDER, dir_fd=opened.fd)
+        try:
+            with os.scandir(fresh) as found:
+                names = [item.name + "/" if item.is_dir(follow_symlinks=False) else item.name for item in found]
+        finally:
+            os.close(fresh)
         if not names and os.fstat(opened.fd).st_nlink == 0:  # readdir(3) shows a removed folder as an empty one
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         names.sort()
