@@ -153,6 +153,20 @@ def test_of_many_missed_times_one_is_caught_up_the_latest() -> None:
     assert table.missed(at("2026-01-01 00:00"), at("2027-03-04 05:06")) == at("2027-03-04 00:00")
 
 
+@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 2,3 * * *", "*/20 1-2 * * *", "30 0,23 * * *"])
+def test_what_is_caught_up_is_the_last_that_was_due(cron: str, zone: str) -> None:
+    table = Timetable(cron, zone)
+    for change in CHANGES[zone]:
+        last, now = change - timedelta(days=2), change - timedelta(days=1)
+        due = [last]
+        while now < change + timedelta(days=1):
+            while (following := table.after(due[-1])) <= now:
+                due.append(following)
+            assert table.missed(last, now) == (due[-1] if len(due) > 1 else None)
+            now += timedelta(minutes=17)
+
+
 def test_a_clock_that_was_put_back_makes_nothing_due() -> None:
     assert Timetable("* * * * *", "UTC").missed(at("2027-01-01 00:00"), at("2026-01-01 00:00")) is None
 
@@ -200,7 +214,7 @@ def test_a_schedule_can_be_read_aloud() -> None:
     ],
 )
 def test_nonsense_is_refused_with_what_to_write(cron: str, said: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no|is a day") as caught:
+    with pytest.raises(ConfigurationError, match=r"is no|is a day") as caught:
         Timetable(cron, "UTC")
     assert said in str(caught.value)
 

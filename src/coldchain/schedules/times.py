@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import product
 from typing import TYPE_CHECKING
 
 from coldchain.config.cron import parse
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_PUT_BACK = timedelta(hours=3)
+"""No zone puts its clocks back by more; so far, a time that a clock shows later can come earlier."""
+_LONGEST_GAP = timedelta(hours=25)
+"""Samoa left out a whole day; times in a gap are due at its end."""
 _FURTHEST_DAYS = 41 * 366
 """The 29th of February on a given day of the week can be 40 years away, over the end of a century."""
 
@@ -56,13 +61,19 @@ class Timetable:
 
     def after(self, moment: datetime) -> datetime:
         """The first time after a moment; both are aware, the answer is UTC."""
-        first = _local_date(moment, self._zone) - _DAY
-        for number in range(_FURTHEST_DAYS):
-            day = first + number * _DAY
-            # Where clocks go back at midnight, a time of the next day can come before one of this day.
-            if coming := [one for one in self._due_on(day) if one > moment]:
-                return min(coming + [one for one in self._due_on(day + _DAY) if one > moment])
-        raise ConfigurationError(f"{self.cron!r} is a day that no year has, so nothing would ever run")
+        shown = moment.astimezone(self._zone).replace(tzinfo=None)
+        found: list[datetime] = []
+        until = datetime.max
+        for wall in self._walls(shown - _PUT_BACK, forwards=True):
+            if wall > until:
+                break
+            coming = [one for one in self._moments(wall) if one > moment]
+            if coming and not found:
+                until = wall + _PUT_BACK
+            found += coming
+        if not found:
+            raise ConfigurationError(f"{self.cron!r} is a day that no year has, so nothing would ever run")
+        return min(found)
 
     def missed(self, last: datetime, now: datetime) -> datetime | None:
         """The one time to catch up when nothing was done since ``last``: the latest that is past; None for none.
@@ -71,45 +82,48 @@ class Timetable:
         """
         if self.after(last) > now:
             return None
-        day = _local_date(now, self._zone) + _DAY
-        for number in range(_FURTHEST_DAYS):
-            days = (day - number * _DAY, day - (number + 1) * _DAY)
-            if past := [one for each in days for one in self._due_on(each) if last < one <= now]:
-                return max(past)
-        return None
+        shown = now.astimezone(self._zone).replace(tzinfo=None)
+        found: list[datetime] = []
+        until = datetime.min
+        for wall in self._walls(shown + _PUT_BACK, forwards=False):
+            if wall < until:
+                break
+            past = [one for one in self._moments(wall) if last < one <= now]
+            if past and not found:
+                until = wall - _LONGEST_GAP
+            found += past
+        return max(found, default=None)
 
     def explain(self) -> str:
         """The schedule in words, such as ``At 02:30 every day (Europe/Berlin)``."""
         zone = self.timezone if isinstance(self.timezone, str) else str(self.timezone.tzname(None) or "")
         return f"{self._fields.explain()} ({zone or 'the time of this machine'})"
 
-    def _due_on(self, day: date) -> list[datetime]:
-        """The moments at which it is due on a day of the calendar, in UTC, ascending."""
-        if day.month not in self._fields.months or not self._fields.match_day(day):
-            return []
-        walls = (
-            datetime.combine(day, time(hour, minute), self._zone)
-            for hour in sorted(self._fields.hours)
-            for minute in sorted(self._fields.minutes)
-        )
-        once = not self.is_interval
-        return sorted({moment for wall in walls for moment in _moments(wall, once=once)})
+    def _walls(self, start: datetime, *, forwards: bool) -> Iterator[datetime]:
+        """What a clock on the wall shows at the times of the schedule, from one on, whether it exists or not."""
+        hours = sorted(self._fields.hours, reverse=not forwards)
+        minutes = sorted(self._fields.minutes, reverse=not forwards)
+        for number in range(_FURTHEST_DAYS):
+            day = start.date() + (number if forwards else -number) * _DAY
+            if day.month not in self._fields.months or not self._fields.match_day(day):
+                continue
+            for hour, minute in product(hours, minutes):
+                wall = datetime.combine(day, time(hour, minute))
+                if wall >= start if forwards else wall <= start:
+                    yield wall
 
-
-def _local_date(moment: datetime, zone: tzinfo) -> date:
-    return moment.astimezone(zone).date()
-
-
-def _moments(wall: datetime, *, once: bool) -> Iterator[datetime]:
-    """When a clock on the wall shows this: one moment, two, or (with ``once``) the first after it was skipped."""
-    if _exists(wall):
-        yield wall.astimezone(UTC)
-        if not once and wall.utcoffset() != wall.replace(fold=1).utcoffset():
-            yield wall.replace(fold=1).astimezone(UTC)
-    elif once:
-        while not _exists(wall):
-            wall += _MINUTE
-        yield wall.astimezone(UTC)
+    def _moments(self, shown: datetime) -> Iterator[datetime]:
+        """When a clock shows this: one moment, two, or (fixed times) the first after it was skipped; in UTC."""
+        wall = shown.replace(tzinfo=self._zone)
+        if _exists(wall):
+            yield wall.astimezone(UTC)
+            second = wall.replace(fold=1)
+            if self.is_interval and wall.utcoffset() != second.utcoffset():
+                yield second.astimezone(UTC)
+        elif not self.is_interval:
+            while not _exists(wall):
+                wall += _MINUTE
+            yield wall.astimezone(UTC)
 
 
 def _exists(wall: datetime) -> bool:
