@@ -1,8 +1,8 @@
 """How fast does coldchain fill a folder behind sshd, or a share of Samba, beside rclone?
 
-``python -m benchmarks.shares``.  Both servers run on this very machine and on its disk, so their work is part of everybody's time; that of the program
-alone is its CPU time.  Must be run by root, for Samba's sake.  rclone neither flushes nor reads back: over SFTP it lets
-the server run md5sum, over SMB it looks at the size.
+``python -m benchmarks.shares``.  Both servers run on this very machine and on its disk, so their work is part of
+everybody's time; that of the program alone is its CPU time.  Must be run by root, for Samba's sake.  rclone neither
+flushes nor reads back: over SFTP it lets the server run md5sum, over SMB it looks at the size.
 """
 
 from __future__ import annotations

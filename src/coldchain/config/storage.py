@@ -17,8 +17,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from coldchain.config.bandwidth import as_text
 from coldchain.config.places import Origin, is_windows_path, local_path
 from coldchain.config.problems import Location, Problem, suggestion
-from coldchain.config.schema import Table, Text, check, choice
-from coldchain.config.units import SIZE_HINT, parse_size
+from coldchain.config.tables import Table, Text, check, choice
+from coldchain.config.units import DURATION_HINT, SIZE_HINT, parse_duration, parse_size
 from coldchain.config.urls import kind_of
 from coldchain.errors import ConfigurationError
 
@@ -26,6 +26,7 @@ LEAST_PART_BYTES, MOST_PART_BYTES = 5 << 20, 5 << 30
 """No part of an upload but the last may be smaller, none larger (Amazon S3 User Guide, "multipart upload limits")."""
 LEAST_PIECE_BYTES = 256 << 10
 MOST_RETRIES = 100
+MOST_PATIENCE_S = 3600
 _CREDENTIALS = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:\S.*")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|auth$|(^|_)key$", re.IGNORECASE)
 _TAG = re.compile(r"[^=,]*[^=,\s][^=,]*")
@@ -71,6 +72,19 @@ def _size(least_bytes: int, least: str) -> BeforeValidator:
     return BeforeValidator(check_size)
 
 
+def _patience(value: object) -> object:
+    """Seconds, as the stores take them."""
+    if not isinstance(value, str):
+        raise ValueError(f"is no duration: {DURATION_HINT}")
+    try:
+        patience_s = parse_duration(value).total_seconds()
+    except ConfigurationError:
+        raise ValueError(f"is no duration: {DURATION_HINT}") from None
+    if not 1 <= patience_s <= MOST_PATIENCE_S:
+        raise ValueError('must be from "1 s" to "1 h"')
+    return f"{patience_s:g}"
+
+
 def _yes_or_no(value: object) -> object:
     """Both ``true`` and ``"yes"`` can be meant where there is a third word."""
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
@@ -105,6 +119,7 @@ def _words(*words: str) -> BeforeValidator:
 Endpoint = Annotated[Text, AfterValidator(_endpoint)]
 PieceSize = Annotated[str, _size(LEAST_PIECE_BYTES, "256 KiB")]
 WholeSize = Annotated[str, _size(0, "0 B")]
+Patience = Annotated[str, BeforeValidator(_patience)]
 Credentials = Annotated[Text, AfterValidator(_credentials)]
 
 
@@ -168,6 +183,7 @@ class Sftp(Remote):
 
     key: Text | None = None
     known_hosts: Text | None = None
+    patience: Patience | None = None
     credentials: Credentials | None = None
 
 
@@ -177,6 +193,7 @@ class Smb(Remote):
     auth: Annotated[str | None, _words("negotiate", "ntlm", "kerberos")] = None
     encrypt: Annotated[str | None, _words("auto", "yes", "no"), BeforeValidator(_yes_or_no)] = None
     ask_writers: Annotated[str | None, _words("yes", "no"), BeforeValidator(_yes_or_no)] = None
+    patience: Patience | None = None
     credentials: Credentials | None = None
 
 

@@ -11,7 +11,7 @@ from coldchain.errors import ConfigurationError, NotAFile, NotFound, StoreError,
 from coldchain.model import Entry, Oddity
 from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
-from coldchain.stores.sftp.where import PATIENT, Patience, where
+from coldchain.stores.sftp.where import PATIENT, Patience, patience_of, where
 
 if TYPE_CHECKING:
     from coldchain.stores.sftp.channel import Channel
@@ -33,11 +33,11 @@ class SftpStore:
         Args:
             url: ``sftp://user@host:port/folder``, or ``/~/folder`` for one in the user's home.
             options: See docs/stores/sftp.md; raises ConfigurationError for others.
-            patience: How long is waited for what.
+            patience: How long is waited for what, where the options do not say it.
         """
         self._where = where(url, options or {})
         self.url = self._where.url
-        self._patience = patience
+        self._patience = patience_of(options or {}, patience)
         self._opened: tuple[Line, Ways] | None = None
 
     @property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 from coldchain.errors import ConfigurationError
 
-_NAMES = ("known_hosts", "key", "credentials")
+_NAMES = ("known_hosts", "key", "credentials", "patience")
 _PORT = 22
 _FORM = "the form is sftp://user@host/folder, sftp://host:2222/folder or sftp://host/~/folder"
 
@@ -58,6 +58,21 @@ class Patience:
 
 
 PATIENT = Patience()
+
+
+def patience_of(options: Mapping[str, str], usual: Patience) -> Patience:
+    """The option ``patience``: so many seconds a request may make no progress; other waits are never longer."""
+    if "patience" not in options:
+        return usual
+    stall_s = float(options["patience"])
+    return replace(
+        usual,
+        stall_s=stall_s,
+        alive_s=stall_s * PATIENT.alive_s / PATIENT.stall_s,
+        connect_s=min(usual.connect_s, stall_s),
+        login_s=min(usual.login_s, stall_s),
+        longest_wait_s=min(usual.longest_wait_s, stall_s),
+    )
 
 
 def where(url: str, options: Mapping[str, str]) -> Where:

@@ -16,7 +16,7 @@ from coldchain.stores.smb.reading import SmbReader, has_writer
 from coldchain.stores.smb.sending import flush_folder, remover
 from coldchain.stores.smb.share import READING, WRITING, Share, share_of
 from coldchain.stores.smb.staging import SmbStaging
-from coldchain.stores.smb.where import PATIENT, Patience, where
+from coldchain.stores.smb.where import PATIENT, Patience, patience_of, where
 
 _LEFTOVER = re.compile(r"\.~([0-9a-z]*)-[0-9a-f]{8}\.coldchain")
 _TRAITS = Traits(mtime_step_ns=100, stable_inodes=True)
@@ -31,11 +31,11 @@ class SmbStore:
         Args:
             url: ``smb://[user@]server[:port]/share/folder``.
             options: See docs/stores/smb.md; raises ConfigurationError for others.
-            patience: How long answers are waited for.
+            patience: How long answers are waited for, where the options do not say it.
         """
         self._where = where(url, options or {})
         self.url = self._where.url
-        self._patience = patience
+        self._patience = patience_of(options or {}, patience)
         self._opened: Share | None = None
 
     @property

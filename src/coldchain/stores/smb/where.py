@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from coldchain.errors import ConfigurationError
 
 _PORT = 445
-_OPTIONS = ("credentials", "auth", "encrypt", "ask_writers")
+_OPTIONS = ("credentials", "auth", "encrypt", "ask_writers", "patience")
 _CHOICES = {
     "auth": ("negotiate", "ntlm", "kerberos"),
     "encrypt": ("auto", "yes", "no"),
@@ -33,6 +33,20 @@ class Patience:
 
 
 PATIENT = Patience()
+
+
+def patience_of(options: Mapping[str, str], usual: Patience) -> Patience:
+    """The option ``patience``: so many seconds a request may make no progress; a flush may take longer."""
+    if "patience" not in options:
+        return usual
+    answer_s = float(options["patience"])
+    return replace(
+        usual,
+        answer_s=answer_s,
+        flush_s=answer_s * PATIENT.flush_s / PATIENT.answer_s,
+        connect_s=min(usual.connect_s, answer_s),
+        longest_wait_s=min(usual.longest_wait_s, answer_s),
+    )
 
 
 @dataclass(frozen=True, slots=True)
