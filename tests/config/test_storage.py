@@ -42,6 +42,7 @@ def _place(folder: Path, url: str, lines: str = "") -> Place:
         ("s3", "tags = { retention = '10y', project = 'atlas' }", {"tags": "project=atlas, retention=10y"}),
         ("s3", "tags = 'a=1,b=2'", {"tags": "a=1, b=2"}),
         ("s3", "requester_pays = true\nanonymous = false", {"requester_pays": "true", "anonymous": "false"}),
+        ("s3", "patience = '2 min'", {"patience": "120 s"}),
         ("s3", "addressing = 'path'\npart_size = '16 MiB'", {"addressing": "path", "part_size": "16777216"}),
         ("smb", "encrypt = 'auto'", {"encrypt": "auto"}),
         ("az", "part_size = '1 MiB'\nwhole_size = '0 B'", {"part_size": "1048576", "whole_size": "0"}),

@@ -12,6 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coldchain.config.schema import NOT_YET, BrakeTable, DestinationTable, Document, JobTable
+from coldchain.config.tables import Table
+from coldchain.config.telling import LogsTable, MailTable, NotifyTable
 from coldchain.config.template import INSTRUMENTS, render_template
 from coldchain.config.values import Config, Destination, Job
 from coldchain.errors import ConfigurationError
@@ -23,7 +25,10 @@ from tests.conftest import REPOSITORY
 
 DEFAULT_LINE = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 EXAMPLE_LINE = re.compile(r"^# For example: (?=[a-z_]+ = )", re.MULTILINE)
-KEYS = [(table, key) for table in (Document, JobTable, DestinationTable, BrakeTable) for key in table.model_fields]
+SHOWN = (Document, JobTable, DestinationTable, BrakeTable, LogsTable)
+KEYS = [(table, key) for table in SHOWN for key in table.spellings()]
+KEYS_OF_CHANNELS = [(table, key) for table in (NotifyTable, MailTable) for key in table.spellings()]
+WITHOUT_HEADING = (BrakeTable, LogsTable, MailTable)
 
 
 def _config(folder: Path, text: str) -> Config:
@@ -75,17 +80,17 @@ def test_the_examples_in_the_comments_can_be_taken_as_they_are(tmp_path: Path, i
 
 
 @pytest.mark.parametrize(("table", "key"), KEYS)
-def test_every_key_is_in_a_template(table: type, key: str) -> None:
+def test_every_key_is_in_a_template(table: type[Table], key: str) -> None:
     texts = [render_template(instrument, source="a", destination="b") for instrument in (*INSTRUMENTS, "other")]
     pattern = re.compile(rf"^(# (For example: )?)?{key} = |^\[{key}\.|[{{,] {key} = ", re.MULTILINE)
     assert any(pattern.search(text) for text in texts)
 
 
-@pytest.mark.parametrize(("table", "key"), KEYS)
-def test_every_key_is_documented(table: type, key: str) -> None:
+@pytest.mark.parametrize(("table", "key"), KEYS + KEYS_OF_CHANNELS)
+def test_every_key_is_documented(table: type[Table], key: str) -> None:
     text = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
     headings = [line for line in text.splitlines() if line.startswith("### ")]
-    assert any(f"`{key}`" in heading for heading in headings) or (table is BrakeTable and f"`{key}`" in text)
+    assert any(f"`{key}`" in heading for heading in headings) or (table in WITHOUT_HEADING and f"`{key}`" in text)
 
 
 def test_every_key_of_a_later_version_is_documented_as_such() -> None:

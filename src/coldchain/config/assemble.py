@@ -12,20 +12,12 @@ from coldchain.config.overlaps import Relation, relation
 from coldchain.config.places import Origin, ledger_file, ledger_url, local_path, place_url
 from coldchain.config.plates import read_plates
 from coldchain.config.problems import Location, Problem, suggestion
-from coldchain.config.schema import (
-    NAME_RULE,
-    VERSION,
-    AnyTable,
-    DestinationTable,
-    Document,
-    JobTable,
-    SourceTable,
-    check,
-    is_name,
-)
+from coldchain.config.schema import NAME_RULE, VERSION, DestinationTable, Document, JobTable, SourceTable, is_name
 from coldchain.config.storage import BY_KIND, EVERY_OPTION, options_of
+from coldchain.config.tables import AnyTable, check
+from coldchain.config.telling import channel_of, logs_of, told
 from coldchain.config.urls import kind_of
-from coldchain.config.values import Brake, Config, Destination, Job
+from coldchain.config.values import Brake, Channel, Config, Destination, Job, Logs
 from coldchain.model import Place
 
 STATE_FOLDER = "coldchain-state"
@@ -43,10 +35,14 @@ def assemble(document: Mapping[str, Any], file: Path, origin: Origin, problems: 
     if top is not None and top.version != VERSION:
         found.append(Problem(("version",), f"must be {VERSION}", quotes=True))
     destinations = _destinations(document, origin, found)
-    jobs = _jobs(document, destinations, origin, found)
+    channels = _channels(document, found)
+    jobs = _jobs(document, destinations, channels, origin, found)
     if not unfilled:
         found += [problem for job in jobs.values() for problem in _overlaps(job)]
     config = _config(document, jobs, file, origin, found)
+    if config is not None:
+        listen = top.listen if top is not None else None
+        config = replace(config, channels=channels, logs=_logs(document, found), listen=listen or "")
     problems += [problem for problem in found if problem.where not in unfilled]
     return config
 
@@ -70,6 +66,11 @@ def _config(
     for job in jobs.values():
         found += _own_things_in_source(job, state, ledger_at)
     return Config(path=file, state=state, ledger_url=ledger_url(ledger, ledger_at), jobs=jobs)
+
+
+def _logs(document: Mapping[str, Any], found: list[Problem]) -> Logs:
+    written = document.get("logs")
+    return logs_of(written, found) if isinstance(written, dict) else Logs()
 
 
 def _own_things_in_source(job: Job, state: Path, ledger_at: Path | None) -> Iterator[Problem]:
@@ -150,20 +151,31 @@ def _destinations(document: Mapping[str, Any], origin: Origin, found: list[Probl
     return made
 
 
+def _channels(document: Mapping[str, Any], found: list[Problem]) -> dict[str, Channel]:
+    made = ((name, channel_of(value, where, found)) for where, name, value in _tables(document, "notify", found))
+    return {name: channel for name, channel in made if channel is not None}
+
+
 def _jobs(
-    document: Mapping[str, Any], destinations: Mapping[str, Destination], origin: Origin, found: list[Problem]
+    document: Mapping[str, Any],
+    destinations: Mapping[str, Destination],
+    channels: Mapping[str, Channel],
+    origin: Origin,
+    found: list[Problem],
 ) -> dict[str, Job]:
     made = {}
     for where, name, value in _tables(document, "jobs", found):
         table = check(JobTable, value, where, found)
         source = _source(value, where, origin, found)
-        found += _wrong_names(value, (*where, "destinations"), document.get("destinations"))
+        for key in ("destinations", "notify"):
+            found += _wrong_names(value, (*where, key), document.get(key))
         plates = _plates(table, where, origin, found) if table is not None else None
         if table is None or source is None or plates is None:
             continue
         sent_to = tuple(destinations[wanted] for wanted in table.destinations if wanted in destinations)
         if len(sent_to) == len(table.destinations):
-            made[name] = _job(table, Job(name, source, sent_to, plates=plates))
+            notify = told(table.notify or (), channels)
+            made[name] = _job(table, Job(name, source, sent_to, plates=plates, notify=notify))
     return made
 
 
@@ -179,7 +191,7 @@ def _plates(table: JobTable, where: Location, origin: Origin, found: list[Proble
 
 
 def _job(table: JobTable, standard: Job) -> Job:
-    given = table.given("source", "destinations", "plates")
+    given = table.given("source", "destinations", "plates", "notify")
     for key, value in given.items():
         if isinstance(value, list):
             given[key] = tuple(value)
@@ -192,7 +204,7 @@ def _job(table: JobTable, standard: Job) -> Job:
 
 
 def _wrong_names(table: object, where: Location, defined: object) -> Iterator[Problem]:
-    wanted = table.get("destinations") if isinstance(table, dict) else None
+    wanted = table.get(where[-1]) if isinstance(table, dict) else None
     names = list(defined) if isinstance(defined, dict) else []
     named = wanted if isinstance(wanted, list) else []
     for index, name in enumerate(named):

@@ -9,7 +9,7 @@ from typing import Any
 from coldchain.config.problems import Location, Problem, place_of, shown, suggestion
 from coldchain.errors import ConfigurationError
 
-_NAMED = ("jobs", "destinations")
+_NAMED = {"jobs": "job", "destinations": "destination", "notify": "channel"}
 
 
 def apply(overrides: Sequence[str], document: dict[str, Any]) -> tuple[frozenset[Location], list[Problem]]:
@@ -65,7 +65,7 @@ def _put(document: dict[str, Any], where: tuple[str, ...], value: object) -> str
         if not isinstance(table, dict):
             break
         if depth == 1 and where[0] in _NAMED and name not in table:
-            return f"no {where[0][:-1]} is called {shown(name)}; {suggestion(name, table)}"
+            return f"no {_NAMED[where[0]]} is called {shown(name)}; {suggestion(name, table)}"
         table = table.setdefault(name, {})
     if not isinstance(table, dict):
         return "what stands there is not a table"

@@ -22,7 +22,7 @@ _CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 _QUERY = re.compile(r"(?<=\?).+", re.DOTALL)
 _SHOWN_CHARACTERS = 80
 _DEPTH_OF_TABLE = 2
-_TABLES_BY_NAME = ("jobs", "destinations")
+_TABLES_BY_NAME = ("jobs", "destinations", "notify")
 
 _BY_TYPE = {
     "missing": "is missing, and required",
@@ -34,7 +34,6 @@ _BY_TYPE = {
     "too_short": "must name at least one",
     "dict_type": "must be a table",
     "model_type": "must be a table",
-    "greater_than_equal": "must be 0 or more",
 }
 
 
@@ -84,6 +83,8 @@ def translate(kind: str, context: Mapping[str, Any]) -> str:
         return str(context["error"])
     if kind == "less_than_equal":
         return f"must be {context['le']} or less"
+    if kind == "greater_than_equal":
+        return f"must be {context['ge']} or more"
     return _BY_TYPE.get(kind, "makes no sense here")
 
 

@@ -7,21 +7,22 @@ A key that is not given stays ``None`` here: the defaults are those of ``values`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from coldchain.config.problems import Location, Problem, suggestion, translate
-from coldchain.config.units import DURATION_HINT, SHARE_HINT, parse_duration, parse_share
+from coldchain.config.tables import Duration, Table, Text, choice, filled
+from coldchain.config.telling import CronText, Listening, SomeTime, WebUrl, ZoneName
+from coldchain.config.units import SHARE_HINT, parse_share
 from coldchain.config.values import Brake, Incomplete, OnChange, Symlinks
 from coldchain.errors import ConfigurationError
 from coldchain.model import OWN_FOLDER, ProofKind
 
 VERSION = 1
 DIGESTS = ("sha256", "md5", "blake3")
+PRIORITIES = ("low", "normal")
 NO_BRAKE = Brake(share=1.0)
 
 NAME_LIMIT = 64
@@ -41,42 +42,10 @@ def is_name(text: str) -> bool:
 # --- values of one key; the reasons never quote the value (P14) -------------------------------------------------------
 
 
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    if _CONTROL.search(text):
-        raise ValueError(
-            "must not hold control characters (in \"…\" a backslash is written twice; '…' takes it as it is)"
-        )
-    return text
-
-
 def _name(text: str) -> str:
     if not is_name(text):
         raise ValueError(f"is not a name: {NAME_RULE}")
     return text
-
-
-def choice(words: Mapping[str, object]) -> Callable[[object], object]:
-    """A validator that takes one of the words, and gives what it stands for."""
-
-    def choose(value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError(f"must be text in quotes, one of {', '.join(words)}")
-        if value not in words:
-            raise ValueError(f"is none of {', '.join(words)}; {suggestion(value, words)}")
-        return words[value]
-
-    return choose
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ConfigurationError:
-            pass
-    raise ValueError(f"is no duration: {DURATION_HINT}")
 
 
 def _share(value: object) -> object:
@@ -124,10 +93,10 @@ def _datasets(text: str) -> str:
 
 def _plates(value: object) -> object:
     if isinstance(value, str):
-        return _filled(value)
+        return filled(value)
     if not (isinstance(value, list) and value and all(isinstance(plate, str) for plate in value)):
         raise ValueError('must name a csv file, such as "plates.csv", or be a list of plates, such as ["one", "two"]')
-    return tuple(_filled(plate.strip()) for plate in value)
+    return tuple(filled(plate.strip()) for plate in value)
 
 
 def _file_name(text: str) -> str:
@@ -170,7 +139,7 @@ def _begins_with_own_folder(levels: list[str]) -> bool:
 
 def _source(value: object) -> object:
     if isinstance(value, str):
-        return _filled(value)
+        return filled(value)
     if not isinstance(value, dict):
         raise ValueError('must be text in quotes, or a table with a url, such as { url = "s3://bucket", region = "…" }')
     return value
@@ -184,23 +153,11 @@ def _brake(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_filled)]
 Name = Annotated[str, AfterValidator(_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Duration = Annotated[timedelta | None, BeforeValidator(_duration)]
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
-
-
-class Table(BaseModel):
-    """A table refuses keys that it does not know, and takes no value of another type for the one that it wants."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-    def given(self, *without: str) -> dict[str, Any]:
-        """The keys that the person wrote, except some."""
-        return {key: getattr(self, key) for key in self.model_fields_set if key not in without}
 
 
 class BrakeTable(Table):
@@ -218,6 +175,9 @@ class SourceTable(Table):
 
 class JobTable(Table):
     """``[jobs.NAME]``."""
+
+    later = ("prune", "compress")
+    inner: ClassVar = {"brake": BrakeTable}
 
     source: Annotated[str | dict[str, Any], BeforeValidator(_source)]
     destinations: Annotated[list[str], Field(min_length=1)]
@@ -239,10 +199,22 @@ class JobTable(Table):
     digest: Annotated[str | None, BeforeValidator(choice({name: name for name in DIGESTS}))] = None
     symlinks: Annotated[Symlinks | None, BeforeValidator(choice({way.value: way for way in Symlinks}))] = None
     brake: Annotated[BrakeTable | None, BeforeValidator(_brake)] = None
+    schedule: CronText | None = None
+    timezone: ZoneName | None = None
+    notify: Annotated[list[str] | None, Field(min_length=1)] = None
+    """Names of ``[notify.…]``."""
+    poll: SomeTime = None
+    look_every: SomeTime = None
+    pause_while: Annotated[list[Text] | None, Field(min_length=1)] = None
+    priority: Annotated[str | None, BeforeValidator(choice({word: word for word in PRIORITIES}))] = None
+    ping: WebUrl | None = None
+    expect: SomeTime = None
 
 
 class DestinationTable(Table):
     """``[destinations.NAME]``, without the options of the kind that the URL names, which are those of ``storage``."""
+
+    later = ("pack",)
 
     url: Text
     layout: Annotated[str, AfterValidator(_layout)] | None = None
@@ -251,52 +223,17 @@ class DestinationTable(Table):
 
 
 class Document(Table):
-    """The whole file; ``jobs`` and ``destinations`` are looked into table by table, so that all problems are found."""
+    """The whole file; ``jobs`` and the like are looked into table by table, so that all problems are found."""
 
     version: int
     state: Text | None = None
     ledger: Text | None = None
+    listen: Listening | None = None
+    notify: dict[str, Any] | None = None
+    logs: dict[str, Any] | None = None
     jobs: dict[str, Any]
     destinations: dict[str, Any]
 
 
-NOT_YET: Mapping[type[Table], tuple[str, ...]] = {
-    Document: ("notify",),
-    JobTable: ("schedule", "notify", "prune", "compress"),
-    DestinationTable: ("pack",),
-}
-"""Keys of the published interface that this version does not carry out: refused, for nothing is ignored in silence."""
-
-
-_NEVER_QUOTED = frozenset({"credentials", "options"})
-"""Where somebody may have written a secret by mistake (P14)."""
-
-AnyTable = TypeVar("AnyTable", bound=Table)
-
-
-def check(
-    kind: type[AnyTable], value: object, where: Location, problems: list[Problem], *, besides: Iterable[str] = ()
-) -> AnyTable | None:
-    """Check one table; adds to ``problems`` and returns None when something is wrong with it.
-
-    ``besides`` are keys that the person may write in this table and that are checked elsewhere.
-    """
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-    for one in found:
-        at, inside = (*where, *one["loc"]), one["loc"]
-        if one["type"] == "extra_forbidden":
-            table = BrakeTable if len(inside) > 1 else kind
-            problems.append(Problem(at, _unknown(str(inside[-1]), table, besides if table is kind else ())))
-        else:
-            quotes = one["type"] != "missing" and not _NEVER_QUOTED.intersection(inside)
-            problems.append(Problem(at, translate(one["type"], one.get("ctx", {})), quotes))
-    return None
-
-
-def _unknown(key: str, table: type[Table], besides: Iterable[str]) -> str:
-    if key in NOT_YET.get(table, ()):
-        return "not in this version of coldchain; take it out, so that nobody relies on it"
-    return f"unknown key; {suggestion(key, [*table.model_fields, *besides])}"
+NOT_YET: Mapping[type[Table], tuple[str, ...]] = {table: table.later for table in (JobTable, DestinationTable)}
+"""Keys that are documented as such of later versions."""

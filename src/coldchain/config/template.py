@@ -105,6 +105,12 @@ version = 1
 # state = "coldchain-state"
 # The record of what was proved: a file, or postgresql://…
 # ledger = "coldchain-state/ledger.sqlite"
+# Where "coldchain start" answers /metrics and /healthz.
+# For example: listen = "127.0.0.1:9464"
+# What is kept of runs: text or JSON lines, so many old files of a job, a new file after so much.
+# logs = { json = false, keep = 10, size = "10 MiB" }
+# Who is told of runs: by mail, by URLs of Apprise, or both; [notify.NAME] is a table like [jobs.NAME].
+# For example: notify = { crew = { mail = { host = "mail.b.example", sender = "a@b.example", to = ["b@b.example"] } } }
 
 [jobs.@TABLE@]
 # @TITLE@
@@ -137,6 +143,25 @@ instrument = "@INSTRUMENT@"
 # symlinks = "refuse"
 # Stop when more than this share of the stored files changed, of at least so many; false for no brake.
 # brake = { share = 0.5, least = 100 }
+
+# When it runs unattended, as in crontab (coldchain schedule install); as files settle, when nothing is said.
+# For example: schedule = "30 2 * * *"
+# In which time zone that is meant; that of this machine when nothing is said.
+# For example: timezone = "Europe/Berlin"
+# Who is told of its runs: names of [notify.…].
+# For example: notify = ["crew"]
+# Look at the source so often, where no events come (network shares).
+# For example: poll = "1 min"
+# While it is watched, look at everything at least so often.
+# look_every = "1 h"
+# Carry nothing while one of these programs runs, or while a dataset is acquired ("acquiring").
+# For example: pause_while = ["acquiring", "Scope*"]
+# "low": under "coldchain watch", other programs of this machine come first; or "normal".
+# priority = "low"
+# A URL that is asked for after each run, for those who count heartbeats; it may hold a secret.
+# For example: ping = "https://health.example.org/ping/scope-2"
+# After so long a silence it is called late; by its schedule when nothing is said.
+# For example: expect = "2 days"
 
 [destinations.storage]
 # A folder, a share that is mounted, or the URL of a store (s3://, gs://, az://, sftp://, smb://, rclone://, …) with
