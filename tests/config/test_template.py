@@ -26,8 +26,10 @@ from tests.conftest import REPOSITORY
 DEFAULT_LINE = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 EXAMPLE_LINE = re.compile(r"^# For example: (?=[a-z_]+ = )", re.MULTILINE)
 SHOWN = (Document, JobTable, DestinationTable, BrakeTable, LogsTable)
-KEYS = [(table, key) for table in SHOWN for key in table.spellings()]
-KEYS_OF_CHANNELS = [(table, key) for table in (NotifyTable, MailTable) for key in table.spellings()]
+KEYS: list[tuple[type[Table], str]] = [(table, key) for table in SHOWN for key in table.spellings()]
+KEYS_OF_CHANNELS: list[tuple[type[Table], str]] = [
+    (table, key) for table in (NotifyTable, MailTable) for key in table.spellings()
+]
 WITHOUT_HEADING = (BrakeTable, LogsTable, MailTable)
 
 
