@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench clean
+.PHONY: help setup run test faults check format lock bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -31,6 +31,10 @@ run: setup  ## a demonstration: an instrument acquires, coldchain carries
 test: setup  ## all tests, against real servers; make test ARGS="-k restore"
 	scripts/install_test_servers.sh
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: setup  ## the second tier of tests: power cuts, failing devices; make faults ARGS="-k power"
+	scripts/install_test_servers.sh
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 check: setup  ## format, lint, types, floors
 	$(BIN)/ruff format --check $(CODE)

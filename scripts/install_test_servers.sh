@@ -26,6 +26,11 @@ need exfat-fuse mount.exfat-fuse mount.exfat                        # a file sys
 need exfatprogs mkfs.exfat
 need ntfs-3g ntfs-3g                                                # the rules of Windows for names
 need e2fsprogs mkfs.ext4
+need xfsprogs mkfs.xfs
+need btrfs-progs mkfs.btrfs
+need user-mode-linux linux.uml                                      # a machine whose power can be cut
+need kmod modprobe
+need dmsetup dmsetup                                                # devices that refuse, lie and rot
 need samba smbd                                                     # a real SMB server
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount

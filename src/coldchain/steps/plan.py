@@ -63,8 +63,11 @@ class Aim:
     changed: int = 0
     """... and how many of them changed at the source since."""
 
+    largest_bytes: int = field(init=False)
+
     def __post_init__(self) -> None:
         self.collisions = Collisions(self.rules)
+        self.largest_bytes = self.store.traits.largest_bytes
 
     def enter(self, layout: Layout, region: str, without: Collection[str] = ()) -> None:
         """The next entries are of another part of a dataset, or of another dataset."""
@@ -102,6 +105,9 @@ def _decide(aim: Aim, entry: Entry, change: Change) -> Target | Refuse | None:
     key = aim.layout.key(entry.path)
     aim.stored += change is UNCHANGED or getattr(change, "record", None) is not None
     if reason := _refusal(aim, key):
+        return Refuse(entry.path, entry.size_bytes, reason, aim.name)
+    if 0 < aim.largest_bytes < entry.size_bytes:
+        reason = f"this place keeps no file over {aim.largest_bytes:,} bytes"
         return Refuse(entry.path, entry.size_bytes, reason, aim.name)
     match change:
         case Added():

@@ -36,6 +36,8 @@ class Traits:
     """Two mtimes closer than this are the same (2 s on FAT)."""
     stable_inodes: bool = False
     """ctime and inode mean something here: a change of either is a hint that the file changed."""
+    largest_bytes: int = 0
+    """The largest file that this place can keep; 0: none is known (4 GiB less one byte on FAT)."""
     vouches: tuple[str, ...] = ()
     """Digest algorithms that the store may compute and check by itself, see ``Staging.vouched``."""
     keeps_mtime: bool = True

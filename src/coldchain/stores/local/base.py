@@ -15,6 +15,7 @@ class LocalRoot(Protocol):
     device: int
     syncs_whole: bool
     stable_inodes: bool
+    largest_bytes: int
 
     def names(self, folder: str) -> list[str]: ...
     def make_folders(self, key: str) -> list[str]: ...

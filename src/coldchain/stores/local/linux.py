@@ -15,6 +15,7 @@ if sys.platform != "linux":
 # statfs(2) f_type: file systems of the kernel itself, where syncfs(2) is as good as fsync(2) of every file, where
 # ctime and inode are kept faithfully, and where O_DIRECT goes to the medium.
 _EXT, _XFS, _BTRFS, _F2FS, _TMPFS = 0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994
+_FAT, _FAT_LARGEST_BYTES = 0x4D44, (1 << 32) - 1
 _SYNCS_WHOLE = frozenset({_EXT, _XFS, _BTRFS, _F2FS, _TMPFS})
 _DIRECT = frozenset({_EXT, _XFS, _BTRFS, _F2FS})
 _MEMORY = frozenset({_TMPFS, 0x858458F6})  # tmpfs, ramfs
@@ -42,6 +43,11 @@ def file_system(fd: int) -> int:
 def syncs_whole(f_type: int) -> bool:
     """Whether one syncfs makes every file here durable.  FUSE and network file systems are not trusted with it."""
     return f_type in _SYNCS_WHOLE
+
+
+def largest_bytes(f_type: int) -> int:
+    """The largest file that fits this kind of file system, by its format; 0 where that is no matter."""
+    return _FAT_LARGEST_BYTES if f_type == _FAT else 0
 
 
 def direct_reaches_medium(f_type: int) -> bool:

@@ -56,11 +56,13 @@ class PosixRoot:
         self._lock = Lock()
         self.device = os.fstat(self._root.fd).st_dev
         self.syncs_whole = self._direct = False
+        self.largest_bytes = 0
         """One call flushes everything; else every file and folder is flushed on its own."""
         if sys.platform == "linux":
             f_type = linux.file_system(self._root.fd)
             self.syncs_whole = linux.syncs_whole(f_type)
             self._direct = linux.direct_reaches_medium(f_type)
+            self.largest_bytes = linux.largest_bytes(f_type)
         self.stable_inodes = self.syncs_whole
         self._no_flush = False
         self._was_read_only = self._is_read_only()

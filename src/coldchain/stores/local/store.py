@@ -80,7 +80,7 @@ class LocalStore:
     @property
     def traits(self) -> Traits:
         """ctime and inode count only on file systems that are known to keep them."""
-        return Traits(stable_inodes=self.root().stable_inodes)
+        return Traits(stable_inodes=self.root().stable_inodes, largest_bytes=self.root().largest_bytes)
 
     def volume(self) -> str:
         """See ``local.volume``."""

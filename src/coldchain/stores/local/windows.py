@@ -27,6 +27,7 @@ if sys.platform == "win32":
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NAME_SURROGATE = 0x20000000  # [MS-FSCC] 2.1.2.1: stands for another name, as links and junctions do
+_FAT_LARGEST_BYTES = (1 << 32) - 1
 _NEVER = re.compile(r'[\x00-\x1f<>:"|?*\\/]')
 
 # What the numbers of Windows mean for the caller, where Python's own table says less (winerror.h).
@@ -99,8 +100,11 @@ class WindowsRoot:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         self.device = status.st_dev
         self.stable_inodes = self._remote = False
+        self.largest_bytes = 0
         if sys.platform == "win32":
-            self.stable_inodes = win32.file_system(volume) in ("NTFS", "ReFS")
+            kind = win32.file_system(volume)
+            self.stable_inodes = kind in ("NTFS", "ReFS")
+            self.largest_bytes = _FAT_LARGEST_BYTES if kind in ("FAT", "FAT32") else 0
             self._remote = win32.is_remote(volume)
 
     # --- folders ---------------------------------------------------------------------------------------------------
