@@ -28,7 +28,8 @@ KERNEL = shutil.which("linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 
 needs_machine = pytest.mark.skipif(
-    KERNEL is None or os.geteuid() != 0, reason="boots a machine: needs Debian's user-mode-linux, and root for its disks"
+    KERNEL is None or os.geteuid() != 0,
+    reason="boots a machine: wants user-mode-linux of Debian, and root",
 )
 
 DISK = "/run/disk"

@@ -28,8 +28,10 @@ settle = "0 s"
 url = "%s/stored"
 """
 _RUN = """
-go() { coldchain run j --init --config /run/coldchain.toml >/run/said 2>&1; echo "EXIT $1 $?"; sed 's/^/SAID /' /run/said; }
-verified() { coldchain list j --json --config /run/coldchain.toml | sed "s/^/LIST $1 /"; }
+go() {
+    coldchain run j --init --config /run/coldchain.toml >/run/said 2>&1; echo "EXIT $1 $?"
+    sed 's/^/SAID /' /run/said
+}
 sectors() { blockdev --getsz $1; }
 """
 
@@ -157,9 +159,11 @@ def test_row58_and_60_to_62_fat_confuses_names_and_times_and_has_no_room_for_lar
     """
     codes = live(tmp_path, script, disk)
     assert codes["plain"] == codes["again"] == "0", codes["said"]
-    assert "2 in this run" not in codes["said"].partition("EXIT again")[2], "nothing is sent again for two seconds or DST"
+    assert "2 in this run" not in codes["said"].partition("EXIT again")[2], "no second sending for 2 s"
     assert codes["names"] == "3", codes["said"]
-    assert re.findall("^TWIN (.*)", codes["said"], re.MULTILINE) in (["three"], ["four"]), "one of the two, and the other refused"
+    assert re.findall("^TWIN (.*)", codes["said"], re.MULTILINE) in (["three"], ["four"]), (
+        "one of the two, and the other refused"
+    )
     assert re.search(r"refused +d/(twin: .* d/TWIN|TWIN: .* d/twin) ", codes["said"]), codes["said"]
     assert codes["large"] == "3", codes["said"]
     assert "this place keeps no file over 4,294,967,295 bytes" in codes["said"], "refused before its first byte"

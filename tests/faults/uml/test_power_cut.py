@@ -1,4 +1,4 @@
-"""Rows 1 to 3: what was said to be verified survives a power cut at any moment (P4), and the next run finishes (P11)."""
+"""Rows 1 to 3: what was verified survives a power cut at any moment (P4), and the next run finishes (P11)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.faults.uml.machine import DISK, Machine, make_disk, mounted, needs_ma
 pytestmark = [needs_machine, pytest.mark.faults]
 
 SIZES_MIB = {"ext4": 192, "xfs": 320, "btrfs": 256}
-MOMENTS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, "done", "done and 3 s", "done and 8 s")
+MOMENTS: tuple[float | str, ...] = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, "done", "done and 3 s", "done and 8 s")
 """When the power is cut: a share of the time that a run takes, or after it said that all is verified."""
 FILES = 40
 JOB = f"""\
