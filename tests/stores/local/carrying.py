@@ -107,8 +107,11 @@ class Mounts(contextlib.ExitStack):
         return device
 
     def ext4(self, image: Path) -> Path:
-        place = self._place("ext4")
-        run("mount", "-t", "ext4", "-o", "loop", image, place)
+        return self.mount("ext4", image)
+
+    def mount(self, kind: str, image: Path) -> Path:
+        place = self._place(kind)
+        run("mount", "-t", kind, "-o", "loop", image, place)
         self.callback(run, "umount", "-l", place)
         return place
 
