@@ -120,8 +120,8 @@ TOOLS: dict[str, dict[str, Prepare]] = {
         "coldchain": _coldchain("sftp", "size"),
         "coldchain readback": _coldchain("sftp", "readback"),
         "rclone copy": _rclone("sftp"),
-        "rclone copy, 16 at once": _rclone("sftp", *_MANY),
         "rclone copy, no md5sum": _rclone("sftp", "--ignore-checksum"),
+        "rclone copy, no md5sum, 16 at once": _rclone("sftp", "--ignore-checksum", *_MANY),
     },
     "smb": {
         "coldchain": _coldchain("smb", "size"),
@@ -147,7 +147,8 @@ def main() -> int:
                 )
                 source = trees.make(folder / "sources", tree)
                 trees.warm(source)
-                samples[f"{kind}, {name}"] = _rounds(kind, source, tree, server, wanted.rounds)
+                tools = {tool: how for tool, how in TOOLS[kind].items() if tool not in wanted.without}
+                samples[f"{kind}, {name}"] = _rounds(tools, source, tree, server, wanted.rounds)
     for line in results.table(results.sum_up(samples, {})):
         print_line(line)
     shutil.rmtree(folder, ignore_errors=True)
@@ -160,11 +161,13 @@ def _part(tree: Tree, part: int) -> Tree:
     return tree._replace(size_bytes=tree.size_bytes // part)
 
 
-def _rounds(kind: str, source: Path, tree: Tree, server: Server, rounds: int) -> dict[str, list[Sample]]:
+def _rounds(
+    tools: dict[str, Prepare], source: Path, tree: Tree, server: Server, rounds: int
+) -> dict[str, list[Sample]]:
     """Interleaved, so that what else the machine does hits all alike."""
-    found: dict[str, list[Sample]] = {tool: [] for tool in TOOLS[kind]}
+    found: dict[str, list[Sample]] = {tool: [] for tool in tools}
     for number in range(rounds):
-        for place, (tool, prepare) in enumerate(TOOLS[kind].items()):
+        for place, (tool, prepare) in enumerate(tools.items()):
             if len(found[tool]) == number and (tool.startswith("coldchain") or where("rclone")):
                 errand = Errand(source, server.folder / f"{number}-{place}", server, f"r{number}-{place}")
                 with contextlib.suppress(CommandFailed):
@@ -270,6 +273,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each program is measured (3)")
     parser.add_argument("--server", action="append", choices=list(TOOLS), help="only this one; may be repeated")
     parser.add_argument("--only", action="append", choices=list(TREES), help="only these files; may be repeated")
+    parser.add_argument("--without", action="append", default=[], help="not this program; may be repeated")
     parser.add_argument("--part", type=int, default=1, help="only such a part of the files: 8 is an eighth")
     parser.add_argument("--folder", type=Path, default=Path("build/bench-shares"), help="where to work; it is removed")
     return parser.parse_args()

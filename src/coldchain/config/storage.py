@@ -26,7 +26,7 @@ LEAST_PART_BYTES, MOST_PART_BYTES = 5 << 20, 5 << 30
 """No part of an upload but the last may be smaller, none larger (Amazon S3 User Guide, "multipart upload limits")."""
 LEAST_PIECE_BYTES = 256 << 10
 MOST_RETRIES = 100
-MOST_PATIENCE_S = 3600
+LEAST_PATIENCE_S, MOST_PATIENCE_S = 1, 3600
 _CREDENTIALS = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:\S.*")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|auth$|(^|_)key$", re.IGNORECASE)
 _TAG = re.compile(r"[^=,]*[^=,\s][^=,]*")
@@ -73,16 +73,15 @@ def _size(least_bytes: int, least: str) -> BeforeValidator:
 
 
 def _patience(value: object) -> object:
-    """Seconds, as the stores take them."""
-    if not isinstance(value, str):
-        raise ValueError(f"is no duration: {DURATION_HINT}")
-    try:
-        patience_s = parse_duration(value).total_seconds()
-    except ConfigurationError:
-        raise ValueError(f"is no duration: {DURATION_HINT}") from None
-    if not 1 <= patience_s <= MOST_PATIENCE_S:
-        raise ValueError('must be from "1 s" to "1 h"')
-    return f"{patience_s:g}"
+    if isinstance(value, str):
+        try:
+            patience_s = parse_duration(value).total_seconds()
+        except ConfigurationError:
+            raise ValueError(f"is no duration: {DURATION_HINT}") from None
+        if not LEAST_PATIENCE_S <= patience_s <= MOST_PATIENCE_S:
+            raise ValueError('must be from "1 s" to "1 h"')
+        return f"{patience_s:.0f} s"
+    raise ValueError(f"is no duration: {DURATION_HINT}")
 
 
 def _yes_or_no(value: object) -> object:
@@ -152,6 +151,7 @@ class S3(Remote):
     addressing: Annotated[str | None, _words("path", "virtual")] = None
     part_size: Annotated[str | None, _size(LEAST_PART_BYTES, "5 MiB")] = None
     whole_size: WholeSize | None = None
+    patience: Patience | None = None
 
 
 class Gs(Remote):

@@ -45,6 +45,9 @@ class Sshd:
     port: int
     more: tuple[str, ...] = ()
     subsystem: str = "internal-sftp"
+    host: str = "127.0.0.1"
+    wrap: tuple[str, ...] = ()
+    """What comes before its command, and before one that talks to it."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +57,7 @@ class Sshd:
                 make_key(self.folder / name)
         shutil.copy(self.folder / "id.pub", self.folder / "authorized_keys")
         public = (self.folder / "host.pub").read_text().split()
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {public[0]} {public[1]}\n")
+        self.known_hosts.write_text(f"[{self.host}]:{self.port} {public[0]} {public[1]}\n")
 
     @property
     def known_hosts(self) -> Path:
@@ -66,7 +69,7 @@ class Sshd:
             Path("/run/sshd").mkdir(exist_ok=True)
         lines = [
             f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {self.host}",
             f"HostKey {self.folder / 'host'}",
             f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
             f"PidFile {self.folder / 'pid'}",
@@ -82,16 +85,24 @@ class Sshd:
         log = (self.folder / "log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")], stderr=log, start_new_session=True
+                [*self.wrap, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
+                stderr=log,
+                start_new_session=True,
             )
         until = time.monotonic() + _READY_S
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as there:
-                if there.recv(4) == b"SSH-":
-                    return
+            if self._listens():
+                return
             assert self.process.poll() is None, (self.folder / "log").read_text()
             time.sleep(0.01)
         raise AssertionError("sshd did not come up")
+
+    def _listens(self) -> bool:
+        if self.wrap:
+            return f"listening on {self.host} port {self.port}" in (self.folder / "log").read_text()
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1) as there:
+            return there.recv(4) == b"SSH-"
+        return False
 
     def sessions(self) -> list[int]:
         """The processes that serve its connections."""
@@ -115,7 +126,7 @@ class Sshd:
             self.process = None
 
     def url(self, root: Path | str) -> str:
-        return f"sftp://{USER}@127.0.0.1:{self.port}{root}"
+        return f"sftp://{USER}@{self.host}:{self.port}{root}"
 
     def options(self) -> dict[str, str]:
         return {"known_hosts": str(self.known_hosts), "key": str(self.folder / "id")}

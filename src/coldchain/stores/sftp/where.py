@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
+from coldchain.config.units import parse_duration
 from coldchain.errors import ConfigurationError
 
 _NAMES = ("known_hosts", "key", "credentials", "patience")
@@ -61,10 +62,13 @@ PATIENT = Patience()
 
 
 def patience_of(options: Mapping[str, str], usual: Patience) -> Patience:
-    """The option ``patience``: so many seconds a request may make no progress; other waits are never longer."""
+    """The option ``patience``: for so long a request may make no progress; other waits are never longer.
+
+    Raises ConfigurationError for what is no duration.
+    """
     if "patience" not in options:
         return usual
-    stall_s = float(options["patience"])
+    stall_s = parse_duration(options["patience"]).total_seconds()
     return replace(
         usual,
         stall_s=stall_s,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
+from coldchain.config.units import parse_duration
 from coldchain.errors import ConfigurationError
 
 _PORT = 445
@@ -36,10 +37,13 @@ PATIENT = Patience()
 
 
 def patience_of(options: Mapping[str, str], usual: Patience) -> Patience:
-    """The option ``patience``: so many seconds a request may make no progress; a flush may take longer."""
+    """The option ``patience``: for so long a request may make no progress; a flush may take longer.
+
+    Raises ConfigurationError for what is no duration.
+    """
     if "patience" not in options:
         return usual
-    answer_s = float(options["patience"])
+    answer_s = parse_duration(options["patience"]).total_seconds()
     return replace(
         usual,
         answer_s=answer_s,
