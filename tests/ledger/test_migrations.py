@@ -23,7 +23,7 @@ from tests.ledger.making import DATASET, DISK, JOB, NOW, meet, verified
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "0004", "0003"
 def upgrade() -> None:
     op.add_column("runs", sa.Column("host", sa.Text, nullable=False, server_default=""))
 """
@@ -100,7 +100,7 @@ def newer(tmp_path: Path) -> Path:
     """The scripts, with a second version."""
     scripts = tmp_path / "100% scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "v0003_second.py").write_text(SECOND)
+    (scripts / "versions" / "v0004_second.py").write_text(SECOND)
     return scripts
 
 
@@ -112,7 +112,7 @@ def test_a_step_keeps_what_was_recorded_and_the_older_program_then_refuses(url: 
             upgrade(connection, newer)
         assert len(list(ledger.stored(JOB, DISK, DATASET))) == 1
         assert ledger.verify_chain().first_broken is None
-    with pytest.raises(LedgerNewer, match="0003"):
+    with pytest.raises(LedgerNewer, match="0004"):
         Ledger.open(url, now=NOW)
 
 
@@ -121,7 +121,8 @@ def test_a_ledger_of_the_first_version_keeps_its_records_and_gets_acquisitions(u
         run = meet(ledger)
         ledger.record(run, JOB, DATASET, [verified("a")], NOW)
         with ledger._database.write() as connection:
-            connection.execute(text("DROP TABLE acquisitions"))
+            for table in ("acquisitions", "messages", "told"):
+                connection.execute(text(f"DROP TABLE {table}"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     with pytest.raises(LedgerError, match="older coldchain"):
         Ledger.open_read_only(url)
@@ -134,7 +135,7 @@ def test_a_ledger_of_the_first_version_keeps_its_records_and_gets_acquisitions(u
 
 
 def test_a_step_that_is_cut_off_leaves_the_ledger_as_it_was(url: str, newer: Path) -> None:
-    second = newer / "versions" / "v0003_second.py"
+    second = newer / "versions" / "v0004_second.py"
     second.write_text(SECOND + '    raise RuntimeError("power cut")')
     with (
         Ledger.open(url, now=NOW) as ledger,

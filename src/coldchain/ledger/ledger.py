@@ -6,9 +6,9 @@ meanwhile neither disturbs them nor waits for them.  All trouble with the databa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from coldchain.ledger.acquisitions import Acquisition, Acquisitions
 from coldchain.ledger.database import Database
 from coldchain.ledger.events import ChainReport, Draft, Event, Events
 from coldchain.ledger.lock import job_lock
+from coldchain.ledger.messages import Fate, Messages, Post, Told
 from coldchain.ledger.opening import IN_MEMORY, in_memory, open_for_reading, open_for_writing
 from coldchain.ledger.places import Places
 from coldchain.ledger.recording import At, Recording
@@ -46,6 +47,7 @@ class Ledger:
         self._runs = Runs(database, self._places, self._events)
         self._settling = Settling(database, self._places)
         self._acquisitions = Acquisitions(database, self._places, self._events)
+        self._messages = Messages(database, self._events)
         one = select(meta.c.value).where(meta.c.name == "id")
         self.id = database.read(lambda connection: connection.execute(one).scalar()) or ""
         if not self.id:
@@ -217,6 +219,10 @@ class Ledger:
         """One run; raises UsageError when there is no such run."""
         return self._runs.one(number)
 
+    def runs_since(self, job: str, since: datetime) -> Iterator[RunRow]:
+        """Yield the runs of a job that began at a time or later, newest first."""
+        return self._runs.since(job, since)
+
     def add_troubles(self, run: int, job: str, dataset: str, troubles: Sequence[Trouble]) -> None:
         """Remember which files are not verified, and why."""
         self._runs.add_troubles(run, job, dataset, troubles)
@@ -283,6 +289,43 @@ class Ledger:
         There is no event: the manifest is what tells of it.
         """
         return self._acquisitions.learn(job, dataset, told)
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def post(self, posts: Iterable[Post], told: Iterable[Told], now: datetime) -> None:
+        """Put messages into the spool and remember what they tell, in one transaction; no message is put there twice.
+
+        What was sent or given up 90 days ago is forgotten.
+        """
+        self._messages.post(posts, told, now)
+
+    def told(self, channel: str, topic: Sequence[str]) -> Told | None:
+        """What a channel told last of a topic, None for nothing."""
+        return self._messages.told(channel, topic)
+
+    def claim_message(
+        self, by: str, now: datetime, without: Collection[tuple[str, str]] = (), *, early: bool = False
+    ) -> Post | None:
+        """Take the oldest message that is due, so that nobody else sends it for two minutes; None when there is none.
+
+        ``without`` names (channel, way) pairs that are left alone; ``early`` takes what waits for its next try too.
+        """
+        return self._messages.claim(by, now, without, early=early)
+
+    def settle_message(self, post: Post, now: datetime, wait: timedelta | None = None) -> None:
+        """Write down what came of a claimed message; one that is still waiting is due again after ``wait``.
+
+        One that was given up leaves the event ``message-given-up``.
+        """
+        self._messages.settle(post, now, wait)
+
+    def messages(self, state: Fate, limit: int = 100) -> list[Post]:
+        """Messages in a state, oldest first."""
+        return self._messages.all(state, limit)
+
+    def count_messages(self, state: Fate) -> int:
+        """How many messages are in a state."""
+        return self._messages.count(state)
 
     # --- history ------------------------------------------------------------------------------------------------------
 

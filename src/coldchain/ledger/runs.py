@@ -21,6 +21,7 @@ from coldchain.ledger.schema import datasets, runs, troubles
 from coldchain.model import State, Trouble
 
 PAGE = 2_000
+_SUMMARIES = 50
 _TROUBLE = [troubles.c[name] for name in ("destination", "path", "size_bytes", "state", "reason", "again", "integrity")]
 
 
@@ -76,6 +77,14 @@ class Runs:
         if job is not None:
             statement = statement.where(runs.c.job == job)
         return [_run(row) for row in self._rows(statement)]
+
+    def since(self, job: str, at: datetime) -> Iterator[RunRow]:
+        """Runs that began at a time or later, newest first, some at a time: summaries are long."""
+        statement = select(runs).where(runs.c.job == job, runs.c.started_us >= microseconds(at))
+        statement = statement.order_by(runs.c.id.desc()).limit(_SUMMARIES)
+        while page := [_run(row) for row in self._rows(statement)]:
+            yield from page
+            statement = statement.where(runs.c.id < page[-1].id)
 
     def one(self, number: int) -> RunRow:
         """One run."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """Every version of the schema that this coldchain knows, oldest first; the last one is this page."""
 
 APPLICATION_ID = 0x436F6C64
@@ -207,6 +207,34 @@ acquisitions = Table(
     Column("completed_us", BigInteger),
 )
 """What the instrument says of a dataset; ``verdict`` and ``remembered`` are JSON, in ASCII."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _number(), primary_key=True),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("channel", "way", "message_id", "job", "subject", "content", "done", "said")
+    ),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    *map(_count, ("created_us", "next_us", "claimed_us")),
+    Column("claimed_by", Text, nullable=False),
+    UniqueConstraint("channel", "way", "message_id", name="messages_once"),
+    Index("messages_by_state", "state"),
+)
+"""One line for each message and each way that it goes; ``content`` and ``done`` are JSON, in ASCII."""
+
+told = Table(
+    "told",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _count("at_us"),
+    PrimaryKeyConstraint("channel", "topic", name="told_once"),
+)
+"""What was told last by each channel; ``topic`` is a JSON list, in ASCII."""
 
 events = Table(
     "events",

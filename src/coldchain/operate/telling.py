@@ -1,16 +1,58 @@
-"""Who is told of a run, and when?"""
+"""Who is told of a run, and when?
+
+A message is in the spool before anybody tries to send it; sending it, or not, never changes what the run came to (P13).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coldchain.config.values import Config
+from coldchain.config.values import Channel, Config
+from coldchain.errors import LedgerError
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.messages import Post
+from coldchain.ledger.messages import Told as Remembered
 from coldchain.monitor import Surroundings
+from coldchain.operate.digest import digests_due
+from coldchain.operate.letters import Told
+from coldchain.operate.news import Found, news_of
+from coldchain.operate.posting import deliver_due, posts_of, send_directly
+from coldchain.operate.recounting import counted
 
 if TYPE_CHECKING:
     from coldchain.operate.ending import Ending
 
+__all__ = ["deliver_due", "tell"]
+
 
 def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -> None:
-    """Begin nothing unless the job asks for it."""
+    """Put what is worth telling into the spool, and send what is due, for half a minute at most.
+
+    What the ledger cannot take is sent at once, and is lost where that fails, too.
+    """
+    if not ending.job.notify:
+        return
+    posts: list[Post] = []
+    remembered: list[Remembered] = []
+    for channel in ending.job.notify:
+        found = _news(config, channel, ending, ledger, around)
+        remembered += found.told
+        for news in found.news:
+            posts += posts_of(channel, news.letter, news.key, ledger.id, around)
+    try:
+        ledger.post(posts, remembered, around.clock())
+    except LedgerError as error:
+        around.monitor.note(f"messages are sent without being kept: {error}")
+        for said in send_directly(config, posts, around):
+            around.monitor.note(said)
+        return
+    digests_due(config, ledger, around)
+    deliver_due(config, ledger, around)
+
+
+def _news(config: Config, channel: Channel, ending: Ending, ledger: Ledger, around: Surroundings) -> Found:
+    found = news_of(channel, ending, ledger, Told(config, around.host))
+    if not (channel.recount and found.news and ending.report):
+        return found
+    # Made anew with the counts: listing both sides is work that only a message is worth.
+    return news_of(channel, ending, ledger, Told(config, around.host, counted(ending.job, ending.report, ledger)))
