@@ -14,12 +14,13 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.model import Action, Hold, Outcome, Refuse, Send, SourceSeen, State, Trouble, Verified
 from coldchain.monitor import Surroundings
 from coldchain.operate.carry import Carrier, Gathering
+from coldchain.operate.heartbeat import leave_word_of_run, leave_word_of_trouble
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
 from coldchain.steps.draft import DatasetDraft, Draft
 from coldchain.steps.following import Following
 from coldchain.steps.plan import Aim
-from coldchain.steps.publish import leave_word, publish_manifests
+from coldchain.steps.publish import publish_manifests
 from coldchain.steps.report import DatasetReport, Report
 from coldchain.steps.scan import growing
 from coldchain.steps.settle import Settling
@@ -32,7 +33,19 @@ _RUNS_ASKED = 20
 
 
 def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Report:
-    """Plan, carry, prove, record, report; raises what makes the run senseless, before anything is written."""
+    """Plan, carry, prove, record, report; raises what makes the run senseless, before anything is written.
+
+    Of that, word is left at those destinations that can be reached.
+    """
+    started = around.clock()
+    try:
+        return _run_job(job, ledger, wish, around)
+    except ColdchainError as error:
+        leave_word_of_trouble(job, ledger, wish, error, started, around)
+        raise
+
+
+def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Report:
     begun = time.monotonic()
     list(admit_all(job, ledger, wish, around))
     with opened(job, ledger, wish, around) as opened_job:
@@ -56,7 +69,8 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
             _end(ledger, report, around, begun, exit_code=error.exit_code)
             raise
         report.ended = around.clock()
-        _leave_word(opened_job, ledger, report)  # before the run has ended: whoever is killed here is swept up after
+        # before the run has ended: whoever is killed here is swept up after
+        leave_word_of_run(opened_job, ledger, report, wish)
         _end(ledger, report, around, begun, exit_code=report.exit_code)
     return report
 
@@ -247,23 +261,3 @@ def _publish(run: _Run, waiting: _Waiting) -> None:
             report.notes.append(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")
             if dataset not in report.manifests_due:
                 report.manifests_due.append(dataset)
-
-
-def _leave_word(opened_job: Opened, ledger: Ledger, report: Report) -> None:
-    number, digest = ledger.head()
-    word = {
-        "ledger": ledger.id,
-        "event": number,
-        "event_hash": digest,
-        "run": report.run,
-        "ended": report.ended.isoformat() if report.ended else None,
-        "source": report.source,
-        "exit_code": report.exit_code,
-        "files": report.selected.files,
-    }
-    for destination, aim in zip(opened_job.job.destinations, opened_job.aims, strict=True):
-        if destination.marker:
-            try:
-                leave_word(aim.store, opened_job.writer, word)
-            except StoreError as error:
-                report.notes.append(f"{aim.name}: could not leave word of this run: {error.reason}")

@@ -160,6 +160,12 @@ def _found(destination: Destination, store: Store, known: Identity | None) -> Id
         ) from error
 
 
+def read_writers(store: Store) -> tuple[tuple[str, str], ...]:
+    """The (job, host) pairs that may write at a place; none when it was never marked. Raises ManifestDamaged."""
+    found = _read_marker(store)
+    return found.writers if found else ()
+
+
 def _volume_id(store: Store) -> str:
     return f"volume:{store.volume()}"
 

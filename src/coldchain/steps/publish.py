@@ -120,23 +120,31 @@ def agent_key(host: str) -> str:
 
 
 def read_agent(store: Store, writer: Writer) -> Mapping[str, object]:
-    """What this job on this host left at its last run; empty when there is nothing readable."""
+    """What this job on this host left at its last run; empty when there is nothing readable.
+
+    A job of which no run ever came to its end here left word of its trouble only: that says nothing of a ledger.
+    """
     try:
         content = fetch(store, agent_key(writer.host))
         values = json.loads(content)["jobs"][writer.job] if content else {}
-    except (StoreError, ValueError, KeyError, TypeError):
+    except (StoreError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return values if isinstance(values, dict) else {}
+    return values if isinstance(values, dict) and "ledger" in values else {}
 
 
 def leave_word(store: Store, writer: Writer, word: Mapping[str, object]) -> None:
-    """Write what this job did last, beside what the other jobs of the host left; raises StoreError."""
+    """Write what this job did last, over what it left before, and beside the other jobs of the host.
+
+    What ``word`` does not say stays as it was; raises StoreError.
+    """
     key = agent_key(writer.host)
     try:
         content = fetch(store, key)
         jobs = json.loads(content)["jobs"] if content else {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         jobs = {}
-    jobs = {**(jobs if isinstance(jobs, dict) else {}), writer.job: dict(word)}
+    jobs = jobs if isinstance(jobs, dict) else {}
+    before = jobs.get(writer.job)
+    jobs[writer.job] = {**(before if isinstance(before, dict) else {}), **word}
     values = {"format": "coldchain-agent", "version": 1, "host": writer.host, "coldchain": __version__, "jobs": jobs}
     deliver(store, key, [json.dumps(values, indent=2).encode() + b"\n"], writer.owner)
