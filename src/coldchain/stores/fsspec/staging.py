@@ -137,8 +137,9 @@ class FsspecStaging:
         """Nothing: fsspec has no verb for it; a closed file has been taken by the place."""
 
     def settle(self, key: str) -> None:
-        """See that it is there."""
-        look(self._line, key)
+        """See that it is there; what is no plain file is refused when it is read, by itself."""
+        with contextlib.suppress(NotAFile):
+            look(self._line, key)
 
     def read_back(self, key: str) -> FsspecReader:
         """Fetch what was staged once more through the protocol."""

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import random
+import secrets
 import socket
 import time
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from coldchain.errors import ChangedUnderway, StoreError, StoreGone, Unreliable
+from coldchain.errors import ChangedUnderway, NotFound, StoreError, StoreGone, Unreliable
 from coldchain.stores.rclone.daemon import Daemon, running
+from coldchain.stores.rclone.ear import MARK, LeftOut
 from coldchain.stores.rclone.trouble import translate
 from coldchain.stores.rclone.where import Where
 
@@ -83,6 +85,24 @@ class Caller:
                     raise
                 self._patience.wait(tried)
         raise AssertionError("at least one try is made")
+
+    def items(self, fs: str, folder: str) -> list[Facts]:
+        """What rclone shows directly in a folder."""
+        found = self.about(fs, "operations/list", folder, remote=folder, opt={"noMimeType": True}).get("list")
+        return found if isinstance(found, list) else []
+
+    def telling(self, fs: str, folder: str) -> tuple[list[Facts], list[LeftOut]]:
+        """What rclone shows in a folder, and what it says that it left out; one listing after the other."""
+        ear, mark = self.daemon.ear, secrets.token_hex(8)
+        with ear.turn:
+            ear.forget()
+            items = self.items(fs, folder)
+            with contextlib.suppress(NotFound):
+                self.once(f"{MARK}{mark}", folder)
+            try:
+                return items, ear.left_out(mark)
+            except Unreliable as error:
+                raise Unreliable(error.reason, url=self.where.url, key=folder) from error
 
     def pause(self, tried: int) -> None:
         """Wait after so many tries."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
-import logging
 import os
 import secrets
 import shutil
@@ -20,18 +18,15 @@ import tempfile
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from coldchain.errors import ConfigurationError, StoreGone
 from coldchain.stores.rclone import keeper
+from coldchain.stores.rclone.ear import Ear
 from coldchain.stores.rclone.program import environment, find_program, python
-from coldchain.stores.rclone.trouble import scrubbed
 from coldchain.stores.rclone.where import Manner
 
-_log = logging.getLogger(__name__)
 _START_S, _END_S = 30.0, 10.0
 _LONGEST_SOCKET_PATH = 90
 """sun_path holds 104 bytes on macOS and 108 on Linux (unix(4), unix(7))."""
@@ -52,7 +47,7 @@ class Daemon:
         self.socket = f"{folder}/rc"
         user, password = secrets.token_hex(8), secrets.token_hex(24)
         self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._said: deque[str] = deque(maxlen=20)
+        self.ear = Ear()
         self._busy: set[str] = set()
         self._free = threading.Condition()
         command = [program, "rcd", "--rc-addr", f"unix://{self.socket}", *_FLAGS]
@@ -66,7 +61,7 @@ class Daemon:
             start_new_session=True,
         )
         self._end = weakref.finalize(self, _end, self._process, [folder, self.spool], os.getpid())
-        threading.Thread(target=_listen, args=(self._process.stderr, self._said), daemon=True).start()
+        threading.Thread(target=self.ear.listen, args=(self._process.stderr,), daemon=True).start()
         self._wait_until_ready()
 
     @property
@@ -76,7 +71,7 @@ class Daemon:
 
     def last_words(self) -> str:
         """The last line of its log."""
-        return self._said[-1] if self._said else "it said nothing"
+        return self.ear.last_words()
 
     def end(self) -> None:
         """End it now."""
@@ -136,17 +131,6 @@ def _private_folder(within: str) -> str:
         raise ConfigurationError(
             f"rclone: no folder can be made in {within or 'the temporary folder'}: {error}"
         ) from None
-
-
-def _listen(stream: IO[bytes], said: deque[str]) -> None:
-    with stream:
-        for line in stream:
-            try:
-                message = str(json.loads(line)["msg"])
-            except (ValueError, KeyError, TypeError):
-                message = line.decode(errors="replace").strip()
-            said.append(scrubbed(message))
-            _log.debug("rclone: %s", said[-1])
 
 
 def _end(process: subprocess.Popen[bytes], folders: list[str], owner: int) -> None:

@@ -10,7 +10,6 @@ from coldchain.stores.rclone.calling import Facts
 from coldchain.stores.rclone.remote import Remote
 from coldchain.stores.rclone.where import fault_in
 
-_ASKED = {"noMimeType": True}
 _Items = list[tuple[str, list[Facts]]]
 """Paths, those of folders with a slash at the end, and what goes by each of them."""
 
@@ -67,7 +66,7 @@ def _top(remote: Remote, prefix: str) -> _Items:
 def _in_order(remote: Remote, folder: str) -> _Items:
     """What lies directly in a folder."""
     try:
-        items = remote.call("operations/list", folder, remote=folder, opt=_ASKED).get("list") or []
+        items, odd = remote.lying_in(folder)
     except StoreError as error:
         if isinstance(error, FileExistsError):  # a file stands there: below it is nothing
             raise NotFound("it is no folder", url=remote.where.url, key=folder) from error
@@ -75,10 +74,14 @@ def _in_order(remote: Remote, folder: str) -> _Items:
     found: dict[str, list[Facts]] = {}
     for item in items:
         found.setdefault(f"{item['Path']}/" if item.get("IsDir") else str(item["Path"]), []).append(item)
+    for one in odd:
+        found[one.path] = [{"Odd": one}]
     return sorted(found.items())
 
 
 def _seen(remote: Remote, path: str, found: list[Facts]) -> Entry | Oddity:
+    if isinstance(odd := found[0].get("Odd"), Oddity):
+        return odd
     if len(found) > 1:
         return Oddity(path, "special", f"{len(found)} files have this name; give all but one of them another")
     if reason := fault_in(path):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import stat as modes
 import threading
 import weakref
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any
 
 from coldchain.errors import NameRefused, NotAFile, NotFound, StoreError
-from coldchain.model import OWN_FOLDER, Entry
+from coldchain.model import OWN_FOLDER, Entry, Oddity
 from coldchain.stores.base import Traits
 from coldchain.stores.rclone.calling import Caller, Facts, Patience
+from coldchain.stores.rclone.oddities import View, listing, view_of
 from coldchain.stores.rclone.where import Where, fault_in
 
 SECOND_NS = 1_000_000_000
@@ -32,6 +35,7 @@ _VOUCHING = {
 along (S3 and B2 in parts, Azure), that rclone itself noted (hasher, chunker), or that it computes here (local) or by a
 command in a shell over there (sftp)."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+_MOST_FOLDERS = 4096
 _MARKER = f"{OWN_FOLDER}/destination.json"
 
 
@@ -45,6 +49,8 @@ class Remote:
         self._info: Facts | None = None
         self._traits: Traits | None = None
         self._vouching = ""
+        self._view: View | None = None
+        self._odd: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     @property
     def info(self) -> Facts:
@@ -90,9 +96,17 @@ class Remote:
         if not hashes:
             return ""
         # the answer also holds what rclone obscures; only the type is looked at
-        kind = str(self.call.once("config/get", name=str(self.info.get("Name", ""))).get("type", ""))
+        kind = str(self._settings(str(self.info.get("Name", ""))).get("type", ""))
         algorithm = _VOUCHING.get(kind, "")
         return algorithm if algorithm in hashes else ""
+
+    def _settings(self, name: str) -> Facts:
+        settings = self.call.once("config/get", name=name)
+        if settings.get("type") or name != self.where.remote:
+            return settings
+        # set up in the environment, of which rclone tells nothing
+        sftp = str(self.info.get("String", "")).startswith("sftp://")
+        return {**settings, "type": "local" if self.can("IsLocal") else "sftp" if sftp else ""}
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -105,10 +119,14 @@ class Remote:
     def item(self, path: str, *, algorithm: str = "", folders: bool = False) -> Facts | None:
         """What rclone says of a file (or of a folder, which costs a listing of the one above); None for nothing."""
         asked: Facts = {"filesOnly": not folders, "noMimeType": True}
+        if self.view.told and self.can("ReadMetadata"):
+            asked["metadata"] = True  # which says of links and pipes what they are
         if algorithm:
             asked |= {"showHash": True, "hashTypes": [algorithm]}
         try:
-            found = self.call("operations/stat", path, remote=self.checked(path), opt=asked).get("item")
+            found = self.call.about(self.view.plain, "operations/stat", path, remote=self.checked(path), opt=asked).get(
+                "item"
+            )
         except NotFound:
             return None
         except StoreError as error:
@@ -118,12 +136,41 @@ class Remote:
             raise
         return found if found is None or isinstance(found, dict) else None
 
+    @property
+    def view(self) -> View:
+        """How it is listed."""
+        if self._view is None:
+            self._view = view_of(self.where, self._settings)
+        return self._view
+
+    def lying_in(self, folder: str) -> tuple[list[Facts], list[Oddity]]:
+        """What lies directly in a folder, and what of it is no plain file."""
+        items, odd = listing(self.call, self.view, folder)
+        if self.view.full:
+            with self._lock:
+                self._odd[folder] = frozenset(one.path for one in odd)
+                self._odd.move_to_end(folder)
+                while len(self._odd) > _MOST_FOLDERS:
+                    self._odd.popitem(last=False)
+        return items, odd
+
+    def _is_odd(self, path: str, found: Facts) -> bool:
+        """Whether it is a link or a pipe that rclone shows as a file."""
+        if mode := str((found.get("Metadata") or {}).get("mode", "")):
+            return not modes.S_ISREG(int(mode, 8))
+        if not self.view.full:
+            return False
+        folder = path.rpartition("/")[0]
+        with self._lock:
+            known = self._odd.get(folder)
+        return path in (known if known is not None else {one.path for one in self.lying_in(folder)[1]})
+
     def stat(self, path: str) -> Entry:
         """Say what stands under a name; raises NotFound, NotAFile."""
         found = self.item(path)
         if found is None:
             raise NotFound("it is not there", url=self.where.url, key=path)
-        if found.get("IsDir") or int(found["Size"]) < 0:
+        if found.get("IsDir") or int(found["Size"]) < 0 or self._is_odd(path, found):
             raise NotAFile("it is no plain file", url=self.where.url, key=path)
         return self.entry_of(path, found)
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from coldchain.errors import NameRefused, NotFound, StoreError
+from coldchain.errors import NameRefused, NotAFile, NotFound, StoreError
 from coldchain.model import Entry
 from coldchain.stores.rclone.reading import RcloneReader
 from coldchain.stores.rclone.remote import Remote
@@ -90,8 +90,9 @@ class RcloneStaging:
             self._broken = outgoing.error
 
     def settle(self, key: str) -> None:
-        """Make sure that it stands there."""
-        self._remote.stat(key)
+        """Make sure that it stands there; what is no plain file is refused when it is read, by itself."""
+        with contextlib.suppress(NotAFile):
+            self._remote.stat(key)
 
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
         """Let the names appear, many at once."""
