@@ -1,6 +1,6 @@
-"""What stands between coldchain and a server of buckets, and spoils chosen requests?
+"""What stands between coldchain and a server of buckets, and meddles with chosen requests?
 
-The client's Host header is passed on as it is, because signatures cover it.
+The client's Host header is passed on as it is, because signatures cover it.  What is done to a request: ``spoiling``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
 _TIMEOUT_S = 30
+_PIECE_BYTES = 16 << 10
+_SLOW_BUFFER_BYTES = 64 << 10
 
 
 @dataclass
@@ -30,11 +33,20 @@ class Exchange:
     headers: list[tuple[str, str]]
     body: bytes
     forward: Callable[[Exchange], None]
+    healed: threading.Event
+    """Set when the proxy stops to meddle."""
     status: int = 0
     answers: list[tuple[str, str]] = field(default_factory=list)
     answer: bytes = b""
     reset: bool = False
     """End the connection with RST instead of an answer."""
+    cut_after: int | None = None
+    """Send so many bytes of the answer, and then end the connection with RST."""
+
+    @property
+    def path(self) -> str:
+        """What is asked for, without the query."""
+        return self.target.partition("?")[0]
 
     def say(self, status: int, code: str = "", **headers: str) -> None:
         """Answer without asking the server, as S3 words its errors."""
@@ -42,57 +54,103 @@ class Exchange:
         self.status, self.answer = status, text.encode()
         self.answers = [("Content-Type", "application/xml"), *((k.replace("_", "-"), v) for k, v in headers.items())]
 
+    def without(self, *names: str) -> None:
+        """Take headers out of the request."""
+        self.headers = [(name, value) for name, value in self.headers if name.lower() not in names]
+
+    def told(self, name: str) -> str:
+        """A header of the answer."""
+        return next((value for other, value in self.answers if other.lower() == name), "")
+
+    def tell(self, name: str, value: str) -> None:
+        """Put a header into the answer in the place of the one that it has."""
+        self.answers = [*((n, v) for n, v in self.answers if n.lower() != name.lower()), (name, value)]
+
 
 Act = Callable[[Exchange], None]
 
 
 @dataclass
 class Rule:
-    """Spoil requests whose method and target (path and query) match, after ``skip`` of them, ``times`` times."""
+    """Meddle with requests whose method and target (path and query) match."""
 
     method: str
     target: str
     act: Act
     skip: int = 0
-    times: int = 1
+    times: int | None = 1
+    """How often, after ``skip`` of them; None for ever."""
     seen: int = 0
 
     def takes(self, method: str, target: str) -> bool:
-        if method != self.method or not re.search(self.target, target):
+        """Whether it is this rule's turn."""
+        if not re.fullmatch(self.method, method) or not re.search(self.target, target):
             return False
         self.seen += 1
-        return self.skip < self.seen <= self.skip + self.times
+        return self.seen > self.skip and (self.times is None or self.seen <= self.skip + self.times)
 
     @property
     def hits(self) -> int:
-        return max(0, min(self.seen - self.skip, self.times))
+        """How often it took its turn."""
+        after = max(0, self.seen - self.skip)
+        return after if self.times is None else min(after, self.times)
 
 
 class Proxy(ThreadingHTTPServer):
-    """Listens on a free port of this machine; ``rules`` may be changed at any time by ``spoil`` and ``heal``."""
+    """Listens on a free port of this machine; rules may be added by ``spoil`` and removed by ``heal`` at any time."""
 
     daemon_threads = True
+    request_queue_size = 64
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, endpoint: str, slow_bytes_s: int = 0) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        if slow_bytes_s:  # else the kernel takes megabytes in at once, which no slow link does
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER_BYTES)
+        self.server_bind()
+        self.server_activate()
         self.upstream = urlsplit(endpoint)
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
+        self.seen: list[tuple[str, str]] = []
+        """Method and target of every request."""
+        self._slow_bytes_s, self._free_at = slow_bytes_s, 0.0
         self._rules: list[Rule] = []
+        self._healed = threading.Event()
         self._lock = threading.Lock()
 
-    def spoil(self, method: str, target: str, act: Act, *, skip: int = 0, times: int = 1) -> Rule:
+    def spoil(self, method: str, target: str, act: Act, *, skip: int = 0, times: int | None = 1) -> Rule:
+        """Do ``act`` instead of passing a request on; the first rule that takes a request has it."""
         rule = Rule(method, target, act, skip, times)
         with self._lock:
             self._rules.append(rule)
         return rule
 
     def heal(self) -> None:
+        """Meddle no more."""
         with self._lock:
-            self._rules = []
+            self._rules, self.seen = [], []
+            self._healed.set()
+            self._healed = threading.Event()
 
-    def rule_for(self, method: str, target: str) -> Rule | None:
+    def count(self, method: str, target: str) -> int:
+        """How many such requests came since the proxy was healed."""
         with self._lock:
-            return next((rule for rule in self._rules if rule.takes(method, target)), None)
+            return sum(re.fullmatch(method, m) is not None and re.search(target, t) is not None for m, t in self.seen)
+
+    def met(self, exchange: Exchange) -> Act:
+        """What to do with a request."""
+        with self._lock:
+            exchange.healed = self._healed
+            self.seen.append((exchange.method, exchange.target))
+            found = next((rule for rule in self._rules if rule.takes(exchange.method, exchange.target)), None)
+        return found.act if found else self.forward
+
+    def pause(self, size_bytes: int) -> None:
+        """As long as a slow link takes for so much, shared by all connections."""
+        if self._slow_bytes_s:
+            with self._lock:
+                self._free_at = max(self._free_at, time.monotonic()) + size_bytes / self._slow_bytes_s
+                wait_s = self._free_at - time.monotonic()
+            time.sleep(wait_s)
 
     def forward(self, exchange: Exchange) -> None:
         """Ask the real server."""
@@ -116,16 +174,26 @@ class _Handler(BaseHTTPRequestHandler):
     server: Proxy
 
     def _any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        exchange = Exchange(self.command, self.path, list(self.headers.items()), body, self.server.forward)
-        rule = self.server.rule_for(self.command, self.path)
-        (rule.act if rule else self.server.forward)(exchange)
-        if exchange.reset:
+        body = self._body(int(self.headers.get("Content-Length", 0)))
+        exchange = Exchange(
+            self.command, self.path, list(self.headers.items()), body, self.server.forward, threading.Event()
+        )
+        self.server.met(exchange)(exchange)
+        if not exchange.reset:
+            self._answer(exchange)
+        if exchange.reset or exchange.cut_after is not None:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
-            return
-        self._answer(exchange)
+
+    def _body(self, size_bytes: int) -> bytes:
+        taken = bytearray()
+        while piece := self.rfile.read(min(_PIECE_BYTES, size_bytes - len(taken))):
+            self.server.pause(len(piece))
+            taken += piece
+        if len(taken) < size_bytes:
+            raise ConnectionError("the client went away")
+        return bytes(taken)
 
     def _answer(self, exchange: Exchange) -> None:
         self.send_response_only(exchange.status)
@@ -139,7 +207,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", length)
         self.end_headers()
         if exchange.method != "HEAD":
-            self.wfile.write(exchange.answer)
+            self.server.pause(len(exchange.answer))
+            self.wfile.write(exchange.answer[: exchange.cut_after])
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _any  # noqa: N815  (names of http.server)
 
@@ -148,52 +217,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def proxied(endpoint: str) -> Iterator[Proxy]:
-    """A proxy before a server, for as long as the block lasts."""
-    proxy = Proxy(endpoint)
+def proxied(endpoint: str, slow_bytes_s: int = 0) -> Iterator[Proxy]:
+    """A proxy before a server, for as long as the block lasts; ``slow_bytes_s`` is how fast its link is, 0 for fast."""
+    proxy = Proxy(endpoint, slow_bytes_s)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield proxy
     finally:
+        proxy.heal()
         proxy.shutdown()
         proxy.server_close()
         thread.join()
-
-
-def status(number: int, code: str, **headers: str) -> Act:
-    """The server refuses."""
-    return lambda exchange: exchange.say(number, code, **headers)
-
-
-def reset(exchange: Exchange) -> None:
-    """The link breaks before the server heard anything."""
-    exchange.reset = True
-
-
-def lost_reply(exchange: Exchange) -> None:
-    """The server did it, and the client never hears."""
-    exchange.forward(exchange)
-    exchange.reset = True
-
-
-def flip_up(exchange: Exchange) -> None:
-    """A bit flips on the way up."""
-    exchange.body = _flipped(exchange.body)
-    exchange.forward(exchange)
-
-
-def flip_down(exchange: Exchange) -> None:
-    """A bit flips on the way down."""
-    exchange.forward(exchange)
-    exchange.answer = _flipped(exchange.answer)
-
-
-def phantom(exchange: Exchange) -> None:
-    """The store says yes and keeps nothing."""
-    exchange.say(200, ETag='"0123456789abcdef0123456789abcdef"')
-
-
-def _flipped(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :] if content else content

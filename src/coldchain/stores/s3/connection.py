@@ -13,10 +13,10 @@ from coldchain.stores.s3.abilities import Abilities, InParts, find_abilities, fi
 from coldchain.stores.s3.calling import Caller, Patience
 from coldchain.stores.s3.keys import note_of
 from coldchain.stores.s3.quick import quick_way
-from coldchain.stores.s3.where import Manner, Where
+from coldchain.stores.s3.where import PATIENCE_S, Manner, Where
 
 REQUESTS_AT_ONCE = 16
-_CONNECT_S, _READ_S = 15, 120
+_CONNECT_S = 15
 _OF_AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
 
 
@@ -30,7 +30,9 @@ class Connection:
         self._lock = threading.Lock()
         self._abilities: Abilities | None = None
         self._in_parts: InParts | None = None
-        self.call = Caller(client, where, patience, quick_way(where, client, credentials))
+        # the quick way has a limit of its own for a whole request, which is no shorter than the usual patience
+        quick = quick_way(where, client, credentials) if where.manner.patience_s >= PATIENCE_S else None
+        self.call = Caller(client, where, patience, quick)
         weakref.finalize(self, client.close)
 
     @property
@@ -82,8 +84,8 @@ def _client(manner: Manner) -> tuple[Any, Any]:
         raise ConfigurationError('s3:// needs packages: pip install "coldchain[s3]"') from None
     config = {
         "retries": {"total_max_attempts": 1},
-        "connect_timeout": _CONNECT_S,
-        "read_timeout": _READ_S,
+        "connect_timeout": min(_CONNECT_S, manner.patience_s),
+        "read_timeout": manner.patience_s,
         "max_pool_connections": 4 * REQUESTS_AT_ONCE,
         # checksums are computed here and sent as headers: older servers store the trailers of newer SDKs as content
         "request_checksum_calculation": "when_required",

@@ -13,13 +13,16 @@ PART_BYTES = 8 << 20
 _LEAST_PART_BYTES = 5 << 20
 """No part but the last may be smaller (Amazon S3 User Guide, "multipart upload limits")."""
 _MOST_PART_BYTES = 5 << 30
+PATIENCE_S = 120
+_MOST_PATIENCE_S = 3600
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _SIZE = re.compile(r"(\d+)\s*(B|KB|KiB|MB|MiB|GB|GiB)?")
+_SECONDS = re.compile(r"(\d{1,4})\s*s")
 _UNITS = {"B": 1, "KB": 1000, "KiB": 1 << 10, "MB": 1000**2, "MiB": 1 << 20, "GB": 1000**3, "GiB": 1 << 30}
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _NAMES = (
     *("endpoint", "region", "profile", "storage_class", "sse", "kms_key", "tags"),
-    *("requester_pays", "anonymous", "addressing", "part_size", "whole_size"),
+    *("requester_pays", "anonymous", "addressing", "part_size", "whole_size", "patience"),
 )
 
 
@@ -41,6 +44,8 @@ class Manner:
     """Files up to this size are sent in one request, larger ones in parts."""
     on_write: tuple[tuple[str, str], ...] = field(default=())
     """What every new object of data is given: storage class, encryption, tags, in the words of the protocol."""
+    patience_s: int = PATIENCE_S
+    """A request that makes no progress for so long is given up, and counts as a link that broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def _manner(url: str, options: Mapping[str, str]) -> Manner:
         _size_bytes(url, options, "part_size", _LEAST_PART_BYTES),
         _size_bytes(url, options, "whole_size", 0),
         tuple(_on_write(url, options)),
+        _patience_s(url, options),
     )
 
 
@@ -123,6 +129,14 @@ def _truth(url: str, options: Mapping[str, str], name: str) -> bool:
     if said not in _WORDS:
         raise ConfigurationError(f"{url}: {name} is true or false, not {said!r}")
     return _WORDS[said]
+
+
+def _patience_s(url: str, options: Mapping[str, str]) -> int:
+    said = options.get("patience", f"{PATIENCE_S} s")
+    found = _SECONDS.fullmatch(said.strip())
+    if not found or not 1 <= int(found[1]) <= _MOST_PATIENCE_S:
+        raise ConfigurationError(f'{url}: patience is between "1 s" and "3600 s", not {said!r}')
+    return int(found[1])
 
 
 def _size_bytes(url: str, options: Mapping[str, str], name: str, least_bytes: int) -> int:
