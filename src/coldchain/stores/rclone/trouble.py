@@ -25,6 +25,7 @@ _SECRET = re.compile(
       \s*["']?[^\s"'&,;]+ """
 )
 _LONGEST = 240
+_PATH = re.compile(r"""\S*(?:/[^\s/]*){2,}|(?<!\S)["'(]*/\S+""")
 
 # in this order: the first that fits counts
 _MEANINGS: tuple[tuple[type[StoreError], str, str], ...] = (
@@ -94,10 +95,20 @@ def scrubbed(said: str) -> str:
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
 
 
+def _without_names(said: str, key: str) -> str:
+    """What was said, in small letters and without paths: a file "409/quota.csv" that is not there fills no disk."""
+    words = said.lower()
+    names = {key, *key.split("/")}
+    for name in sorted(names, key=len, reverse=True):
+        if len(name) > 2 and not name.isalpha():
+            words = words.replace(name.lower(), "…")
+    return _PATH.sub("…", re.sub(r'"[^"\n]*/[^"\n]*"', "…", words))
+
+
 def translate(said: str, status: int, *, remote: str, url: str, key: str) -> StoreError | ConfigurationError:
     """The error of the tree for what rclone said."""
     plain = scrubbed(said)
-    words = said.lower()
+    words = _without_names(said, key)
     if "didn't find section in config file" in words:
         return ConfigurationError(
             f"{url}: rclone knows no remote {remote!r}; `rclone listremotes` shows those it knows, `rclone config` "

@@ -1,0 +1,30 @@
+"""Is an error of rclone taken for what it means?"""
+
+from __future__ import annotations
+
+import pytest
+
+from coldchain.errors import Denied, NotFound, Occupied, StoreError, StoreFull, StoreGone, Unreliable
+from coldchain.stores.rclone.trouble import translate
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("stat /data/pytest-409/x: no such file or directory", NotFound),
+        ("lstat /mnt/403/quota/a.tif: no such file or directory", NotFound),
+        ("open run/plate-401.tif: object not found", NotFound),
+        ('failed to open "two words/507 429": file does not exist', NotFound),
+        ("HTTP error 401 (401 Unauthorized) returned body", StoreGone),
+        ("dial tcp 127.0.0.1:9: connect: connection refused", StoreGone),
+        ("read tcp: i/o timeout", StoreGone),
+        ("HTTP error 403 (403 Forbidden)", Denied),
+        ("409 Conflict", Occupied),
+        ("open /x/y: no space left on device", StoreFull),
+        ("googleapi: Error 429: too many", Unreliable),
+        ("open /x/y: read-only file system", StoreGone),
+    ],
+)
+def test_what_a_path_is_called_does_not_change_what_an_error_means(said: str, kind: type[StoreError]) -> None:
+    error = translate(said, 500, remote="r", url="rclone://r", key="run/plate-401.tif")
+    assert type(error) is kind
