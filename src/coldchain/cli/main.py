@@ -17,6 +17,7 @@ from coldchain.cli import (
     check,
     doctor,
     find,
+    fleet,
     history,
     init,
     inspect,
@@ -28,6 +29,7 @@ from coldchain.cli import (
     run,
     simulate,
     why,
+    wrap,
 )
 from coldchain.cli.printing import complain, plain, sentence
 from coldchain.cli.stopping import stop_on_signals
@@ -91,7 +93,8 @@ def _options(
 
 
 for module in (
-    inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, rebuild, simulate,
+    inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, fleet, rebuild, simulate,
+    wrap,
 ):  # fmt: skip
     module.add_to(app)
 

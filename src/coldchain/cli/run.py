@@ -64,7 +64,7 @@ def run(
         from coldchain.cli.plan import show_plans
 
         return show_plans(configuration, wanted, wish, as_json=as_json, short=False)
-    return each(wanted, lambda job: _run_one(configuration, job, wish, workers, as_json=as_json), as_json=as_json)
+    return each(wanted, lambda job: run_one(configuration, job, wish, workers, as_json=as_json), as_json=as_json)
 
 
 def _look_for(destinations: list[str], jobs: list[Job]) -> None:
@@ -76,13 +76,16 @@ def _look_for(destinations: list[str], jobs: list[Job]) -> None:
             raise UsageError(f"--accept-destination {name}: there is none of this name; {suggestion(name, known)}")
 
 
-def _run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool) -> int:
-    from coldchain.cli.logs import log_report
+def run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool) -> int:
+    from coldchain.cli.logs import logged
     from coldchain.operate.ending import run_and_tell
 
-    with watching(as_json=as_json) as monitor, session.writing(config, job.name) as ledger:
-        report = run_and_tell(config, job, ledger, wish, session.surroundings(monitor, workers))
-    log_report(config, report)
+    with (
+        watching(as_json=as_json) as monitor,
+        session.writing(config, job.name) as ledger,
+        logged(config, job, ledger, monitor) as listening,
+    ):
+        report = run_and_tell(config, job, ledger, wish, session.surroundings(listening, workers))
     show(report, as_json=as_json)
     if lost := list(report.unaccounted()):
         complain("this is a bug in coldchain: the counts do not add up: " + "; ".join(lost))
