@@ -17,6 +17,7 @@ from coldchain.operate.carry import Carrier, Gathering
 from coldchain.operate.heartbeat import leave_word_of_run, leave_word_of_trouble
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
+from coldchain.operate.sampling import Sampling
 from coldchain.steps.draft import DatasetDraft, Draft
 from coldchain.steps.following import Following
 from coldchain.steps.plan import Aim
@@ -46,7 +47,8 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
 
 
 def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Report:
-    begun = time.monotonic()
+    begun, sampling = time.monotonic(), Sampling(around.monitor)
+    around = replace(around, monitor=sampling)
     list(admit_all(job, ledger, wish, around))
     with opened(job, ledger, wish, around) as opened_job:
         job = opened_job.job
@@ -56,19 +58,21 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repo
         run = ledger.begin_run(job.name, wish.command, around.clock())
         report = _new_report(job, run, around)
         report.notes.extend(opened_job.absent)
+        sampling.run_begun(report)
         try:
             _sweep(opened_job, unswept)
             if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
-            _carry_all(_Run(opened_job, ledger, around, report, run), draft, due, everything=unclean)
+            _carry_all(_Run(opened_job, ledger, around, report, run, sampling), draft, due, everything=unclean)
             if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
         except ColdchainError as error:
             report.notes.append(str(error))
+            report.throughput = sampling.throughput()
             _end(ledger, report, around, begun, exit_code=error.exit_code)
             raise
-        report.ended = around.clock()
+        report.ended, report.throughput = around.clock(), sampling.throughput()
         # before the run has ended: whoever is killed here is swept up after
         leave_word_of_run(opened_job, ledger, report, wish)
         _end(ledger, report, around, begun, exit_code=report.exit_code)
@@ -136,6 +140,7 @@ class _Run:
     around: Surroundings
     report: Report
     number: int
+    sampling: Sampling
 
 
 def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> None:
@@ -151,6 +156,7 @@ def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> N
             changed = _carry_dataset(run, carrier, dataset, planned, waves)
             if _judge(run, dataset, planned, sure=not carrier.moved) or everything or planned.dataset.name in due:
                 changed |= set(draft.destinations)
+            run.sampling.dataset_ended(dataset)
             for destination in job.destinations:
                 if destination.name in changed and destination.marker:
                     waiting.add(destination.name, dataset)

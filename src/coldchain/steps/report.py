@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -92,6 +92,8 @@ class Report:
     absent: list[str] = field(default_factory=list)
     """Datasets that the job names and the source does not hold."""
     interrupted: bool = False
+    throughput: Mapping[str, object] = field(default_factory=dict)
+    """``step_s`` and ``moved_bytes``: how much was read in each step from the begin on."""
 
     def begin(self, name: str, selected: Tally, kept: dict[str, Tally]) -> DatasetReport:
         """The next dataset, with what was verified before."""
@@ -152,6 +154,7 @@ class Report:
             "notes": self.notes,
             "manifests_due": self.manifests_due,
             "absent": self.absent,
+            "throughput": dict(self.throughput),
         }
 
 
