@@ -42,6 +42,7 @@ def doctor(
     conformance: str = typer.Option(
         "", "--conformance", metavar="URL", help="Try every verb of the store there: a URL, or a destination's name."
     ),
+    notify: bool = typer.Option(False, "--notify", help="Send a test to each channel, and what waits to be sent."),
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
@@ -49,6 +50,7 @@ def doctor(
     if conformance:
         return _conform(conformance, config, settings)
     from coldchain.operate.doctor import examine_job, examine_machine
+    from coldchain.operate.trying import examine_spool
 
     configuration = session.load(config, settings)
     ok = _show("", _advice(True, "configuration", str(configuration.path)), as_json=as_json)
@@ -59,12 +61,35 @@ def doctor(
         ok &= _show("", _advice(True, "ledger", f"{len(ledger.runs(None, 1000)):,} runs"), as_json=as_json)
         for advice in examine_machine(runs[0].ended if runs else None, around.clock()):
             ok &= _show("", advice, as_json=as_json)
+        for advice in examine_spool(ledger):
+            ok &= _show("", advice, as_json=as_json)
         for job in chosen(configuration, jobs):
             for advice in examine_job(job, ledger, around):
                 ok &= _show(job.name, advice, as_json=as_json)
+    if notify:
+        ok &= _try_channels(configuration, as_json=as_json)
     if not as_json:
         print("all is well: coldchain run" if ok else "something does not work yet; see the lines with NO")
     return 0 if ok else 3
+
+
+def _try_channels(config: Config, *, as_json: bool) -> bool:
+    """Send a test to everybody, and then whatever waits to be sent."""
+    from coldchain.errors import LedgerAbsent
+    from coldchain.ledger.ledger import Ledger
+    from coldchain.operate.trying import deliver_waiting, try_channels
+
+    ok = True
+    with watching(as_json=as_json) as monitor:
+        around = session.surroundings(monitor)
+        for advice in try_channels(config, around):
+            ok &= _show("", advice, as_json=as_json)
+        try:
+            with Ledger.open(config.ledger_url, create=False, now=session.now()) as ledger:
+                ok &= _show("", deliver_waiting(config, ledger, around), as_json=as_json)
+        except LedgerAbsent:
+            pass  # nothing ever waited
+    return ok
 
 
 def _conform(where: str, config: Path | None, settings: list[str]) -> int:

@@ -182,8 +182,8 @@ def _compose(mail: Mail, message: Message, subject: str, to: tuple[str, ...], *,
 
 
 def _address(text: str) -> Address:
-    ((name, _),) = getaddresses([text]) or [("", "")]
-    return Address(plain(name), addr_spec=bare(text))
+    spec = bare(text)
+    return Address(plain(getaddresses([text])[0][0]), addr_spec=spec)
 
 
 def _encodable(text: str) -> str:

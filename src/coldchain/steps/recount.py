@@ -1,0 +1,152 @@
+"""What lies in a place, as code says that neither carried nor recorded it?
+
+Local folders are listed by a walk of its own, which raises where ``os.walk`` would leave out what it cannot read;
+remote places by the plain listing of their provider.  Where rsync is installed it is asked as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from coldchain.errors import StoreError, from_os_error
+from coldchain.model import OWN_FOLDER, Entry, Place, Tally
+from coldchain.stores.base import open_store, scheme_of
+
+NAMED = 50
+"""So many differences are named; all are counted."""
+_RSYNC_S = 60
+_ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
+_TEMPORARY = re.compile(r"\.~[0-9a-z]*-[0-9a-f]{8}\.coldchain$")
+
+Sized = tuple[str, int]
+
+
+class Range(NamedTuple):
+    """A part of a place: what lies below a folder under names that begin so."""
+
+    folder: str = ""
+    begins: str = ""
+    without: Collection[str] = ()
+    """Folders in it that are left out, whole."""
+
+
+class Comparison(NamedTuple):
+    """A fresh listing beside what was expected."""
+
+    found: Tally
+    differences: tuple[str, ...]
+    """The first ``NAMED``, each a sentence."""
+    more: int
+    others: Tally
+    """What lies there and was not expected."""
+
+
+def listed(place: Place, where: Range) -> Iterator[Sized]:
+    """Yield the key and size of each plain file, in any order; raises StoreError when a folder cannot be read."""
+    start = f"{where.folder}/{where.begins}" if where.folder else where.begins
+    found = _walk(place, where) if scheme_of(place.url) == "file" else _remote(place, where)
+    for key, size_bytes in found:
+        if key.startswith(start) and not _TEMPORARY.search(key):
+            yield key, size_bytes
+
+
+def compare(expected: Mapping[str, int], found: Iterator[Sized]) -> Comparison:
+    """Look for what is missing or has another size."""
+    total, others, left = Tally(), Tally(), dict(expected)
+    differences: list[str] = []
+    count = 0
+    for key, size_bytes in found:
+        wanted = left.pop(key, None)
+        if wanted is None:
+            others += Tally(1, size_bytes)
+            continue
+        total += Tally(1, size_bytes)
+        if wanted != size_bytes:
+            count += 1
+            if len(differences) < NAMED:
+                differences.append(f"{key}: {size_bytes:,} bytes, should be {wanted:,}")
+    for key in sorted(left)[: NAMED - len(differences)]:
+        differences.append(f"{key}: not there, should have {left[key]:,} bytes")
+    return Comparison(total, tuple(differences), count + len(left) - len(differences), others)
+
+
+def local_folder(place: Place) -> str | None:
+    """The folder of a local place; None for any other."""
+    if scheme_of(place.url) != "file":
+        return None
+    if not place.url.startswith("file://"):
+        return place.url
+    path = os.fsdecode(unquote_to_bytes(urlsplit(place.url).path))
+    return path[1:] if sys.platform == "win32" and re.match(r"/[A-Za-z]:", path) else path
+
+
+def _walk(place: Place, where: Range) -> Iterator[Sized]:
+    root = local_folder(place) or place.url
+    waiting = [where.folder]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, folder) if folder else root) as entries:  # noqa: PTH118 - bytes-faithful
+                there = list(entries)
+            for one in there:
+                key = f"{folder}/{one.name}" if folder else one.name
+                mode = one.stat(follow_symlinks=False)
+                if stat.S_ISDIR(mode.st_mode) and key not in where.without:
+                    waiting.append(key)
+                elif stat.S_ISREG(mode.st_mode):
+                    yield key, mode.st_size
+        except FileNotFoundError:
+            if folder == "":
+                raise from_os_error(FileNotFoundError(2, "not there"), url=place.url, key=folder) from None
+        except OSError as error:
+            raise from_os_error(error, url=place.url, key=folder) from error
+
+
+def _remote(place: Place, where: Range) -> Iterator[Sized]:
+    store = open_store(place)
+    try:
+        for one in store.list(where.folder, without=where.without):
+            if isinstance(one, Entry):
+                yield one.path, one.size_bytes
+    finally:
+        store.close()
+
+
+def rsync_would_carry(source: str, destination: str, selected: Callable[[str], bool]) -> int | None:
+    """How many files rsync would carry from one local folder to another, by size; None where it cannot be asked."""
+    program = shutil.which("rsync")
+    if program is None or not (os.path.isabs(source) and os.path.isabs(destination)):  # noqa: PTH117
+        return None  # rsync takes "a:b" for a host, but never what begins with a slash
+    words = [program, "-rn", "--size-only", "--no-links", "--out-format=%n", "--exclude=/" + OWN_FOLDER, "--"]
+    try:
+        done = subprocess.run(
+            [*words, source.rstrip("/") + "/", destination.rstrip("/") + "/"],
+            env={"LC_ALL": "C", "PATH": os.defpath},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_RSYNC_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    names = (os.fsdecode(_unescaped(line)) for line in done.stdout.split(b"\n") if line and not line.endswith(b"/"))
+    return sum(selected(name) for name in names)
+
+
+def _unescaped(line: bytes) -> bytes:
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), line)
+
+
+def trouble(error: StoreError) -> str:
+    """Why a place could not be counted."""
+    return f"{error.url}: {error.key}: {error.reason}" if error.key else f"{error.url}: {error.reason}"
