@@ -83,6 +83,31 @@ class Proof:
     at: datetime
 
 
+class Secret:
+    """A password that stood in a URL; no text, copy of fields, JSON or pickle that is made of it shows it (P14)."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The password, for whoever signs in."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, seen: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError('a password from a URL stays in its process; write credentials = "env:NAME" instead')
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A store as the configuration names it: enough to open it anywhere, in a thread or on another machine."""
@@ -91,6 +116,8 @@ class Place:
     url: str
     options: tuple[tuple[str, str], ...] = ()
     """What differs from the usual of its kind (``endpoint``, ``storage_class``); never a secret."""
+    secret: Secret | None = field(default=None, compare=False)
+    """The password that stood in the URL as it was written; ``url`` has none."""
 
 
 class Part(NamedTuple):

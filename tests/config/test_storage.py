@@ -164,7 +164,7 @@ def test_a_wrong_option_is_named_with_what_to_do(tmp_path: Path, url: str, line:
         ("ftp://h/x", "options = { api_token = 'canary-7', other = 1 }"),
         ("ftp://h/x", "options = { secret_key = 'canary-7' }"),
         ("s3://bucket", "endpoint = 'https://me:canary-7@host'"),
-        ("ftp://me:canary-7@h/x", ""),
+        ("rclone://me:canary-7@box/x", ""),
         ("az://container/x?sv=1&sig=canary-7", ""),
     ],
 )
@@ -198,8 +198,6 @@ def test_a_secret_that_stands_where_none_belongs_is_refused_and_never_said(tmp_p
         ("rclone://box:x", "must have a slash after the remote, not a colon"),
         ("rclone://-box/x", "names no remote of rclone"),
         ("ftp://", "names no place after ://"),
-        ("sftp://u:p@h/x", 'must not hold a password or a signature: it would be kept in records and reports; '
-         'write credentials = "env:NAME"'),
         ("s3://key:secret@bucket", "the key comes from the environment"),
         ("rclone://u:p@box/x", "rclone keeps it in its own configuration"),
     ],

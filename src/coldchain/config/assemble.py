@@ -16,7 +16,7 @@ from coldchain.config.schema import NAME_RULE, VERSION, DestinationTable, Docume
 from coldchain.config.storage import BY_KIND, EVERY_OPTION, options_of
 from coldchain.config.tables import AnyTable, check
 from coldchain.config.telling import channel_of, logs_of, told
-from coldchain.config.urls import kind_of
+from coldchain.config.urls import kind_of, without_password
 from coldchain.config.values import Brake, Channel, Config, Destination, Job, Logs
 from coldchain.model import Place
 
@@ -110,13 +110,19 @@ def _place(table: object, key: str, where: Location, origin: Origin, found: list
     text = _text(table, key)
     if text is None:
         return None
+    text, secret = without_password(text)
     options = options_of(text, table if key == "url" and isinstance(table, dict) else {}, where, origin, found)
     try:
         url = place_url(text, origin)
     except ValueError as error:
         found.append(Problem((*where, key), str(error), quotes=True))
         return None
-    return Place(str(where[1]), url, options) if options is not None else None
+    if secret is not None and options is not None and "credentials" in dict(options):
+        found.append(
+            Problem((*where, "credentials"), "are here and in the URL as well; take the password out of the URL")
+        )
+        return None
+    return Place(str(where[1]), url, options, secret) if options is not None else None
 
 
 def _source(table: object, where: Location, origin: Origin, found: list[Problem]) -> Place | None:

@@ -51,7 +51,7 @@ def is_folder(path: Path) -> bool:
 def place_url(text: str, origin: Origin) -> str:
     """The URL, or the absolute path, of a source or a destination.
 
-    Windows paths and URLs stay as they are.
+    Windows paths and URLs stay as they are; of a password, ``urls.without_password`` has seen before.
 
     Raises:
         ValueError: with the reason, which does not quote ``text``.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from coldchain.config.assemble import assemble
 from coldchain.config.environment import Names, fill, mending, others_can_read
 from coldchain.config.overrides import apply
 from coldchain.config.places import Origin, has_written_password, is_folder
-from coldchain.config.problems import Location, Problem, report
+from coldchain.config.problems import Location, Problem, place_of, report, value_at
 from coldchain.config.schema import VERSION
 from coldchain.config.values import Config
 from coldchain.errors import ConfigurationError
 
+_log = logging.getLogger(__name__)
 FILE_NAME = "coldchain.toml"
 VARIABLE = "COLDCHAIN_CONFIG"
 
@@ -137,12 +139,29 @@ def _refuse_newer(document: Mapping[str, object], file: Path) -> None:
 
 
 def _exposed_password(document: Mapping[str, object], file: Path, overridden: frozenset[Location]) -> list[Problem]:
-    ledger = document.get("ledger")
-    if not isinstance(ledger, str) or not has_written_password(ledger):
-        return []
-    if ("ledger",) in overridden:
-        return [Problem(("ledger",), "everybody can see a password on the command line; write ${NAME} for it")]
-    if others_can_read(file.stat()):
-        mend = f"write ${{NAME}} for it, or mend it with: {mending(file)}"
-        return [Problem(("ledger",), f"holds a password, and others can read this file; {mend}")]
-    return []
+    """A password in a file of one's own is taken, with a warning; on the command line or for all to read it is not."""
+    found: list[Problem] = []
+    for where, text in _urls(document):
+        if not has_written_password(text):
+            continue
+        if any(where[: len(by_hand)] == by_hand for by_hand in overridden):
+            found.append(Problem(where, "everybody can see a password on the command line; write ${NAME} for it"))
+        elif others_can_read(file.stat()):
+            mend = f"write ${{NAME}} for it, or mend it with: {mending(file)}"
+            found.append(Problem(where, f"holds a password, and others can read this file; {mend}"))
+        elif where != ("ledger",):
+            better = 'credentials = "env:NAME" or "keyring:SERVICE" keeps it out of the file'
+            _log.warning("%s: %s: holds a password; %s", file, place_of(where), better)
+    return found
+
+
+def _urls(document: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """All places in a document that may be a URL."""
+    places: list[Location] = [("ledger",)]
+    for kind, keys in (("jobs", ("source",)), ("destinations", ("url",))):
+        tables = document.get(kind)
+        for name in tables if isinstance(tables, dict) else ():
+            places += [(kind, name, *keys), (kind, name, *keys, "url")]
+    for where in places:
+        if isinstance(text := value_at(document, where), str):
+            yield where, text

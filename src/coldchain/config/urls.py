@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from coldchain.model import Secret
 
 PASSWORD = re.compile(r"://[^/@]*:(?P<password>(?![0-9]{1,5}/)[^@]*)@")  # a port is none
 _SIGNED = re.compile(r"[?&](sig|signature|token|password|secret|x-amz-[a-z-]+|x-goog-[a-z-]+)=", re.IGNORECASE)
@@ -17,6 +19,7 @@ _HOSTS_PART = re.compile(r"(?:[^@/]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^@:/\[\]\s]+)(?::
 
 _FROM_CHAIN = "the key comes from the environment, the provider's own files, or `profile`"
 _FROM_NAMES = 'write credentials = "env:NAME" or "keyring:SERVICE" instead'
+_SIGN_IN = frozenset({"sftp", "smb", "fsspec"})
 _NEXT_STEP = {
     "file": "folders and mounted shares need none",
     "s3": _FROM_CHAIN,
@@ -30,6 +33,18 @@ def kind_of(url: str) -> str:
     """The kind of store whose options a place has; every scheme that is not one of ours is ``fsspec``."""
     scheme = url.partition("://")[0] if "://" in url else "file"
     return scheme if scheme in KINDS else "fsspec"
+
+
+def without_password(text: str) -> tuple[str, Secret | None]:
+    """The URL as it may be kept, and the password that stood in it.
+
+    Only kinds that sign in with user and password have a use for one; in other URLs it stays, and is refused.
+    """
+    found = PASSWORD.search(text)
+    if found is None or kind_of(text) not in _SIGN_IN or not found["password"]:
+        return text, None
+    start, end = found.span("password")
+    return text[: start - 1] + text[end:], Secret(unquote(found["password"]))
 
 
 def check_url(text: str) -> None:

@@ -17,10 +17,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
-from coldchain.errors import StoreError
+from coldchain.errors import ConfigurationError, StoreError
 from coldchain.model import Entry, Oddity, Place
 from coldchain.stores.names import NameRules
 
@@ -197,6 +197,17 @@ class Store(Protocol):
         """Let go of what is open; the store can be used again afterwards."""
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A store that may have something to say about the server behind it."""
+
+    def remarks(self) -> Iterator[str]:
+        """Say what a person should know or set right, a sentence each, with the next step; for doctor.
+
+        It may write below coldchain's own folder to find out, and removes what it wrote.  Raises StoreError.
+        """
+
+
 KINDS = {
     "az": "coldchain.stores.azure.store:AzureStore",
     "file": "coldchain.stores.local.store:LocalStore",
@@ -211,6 +222,9 @@ KINDS = {
 
 FALLBACK = "coldchain.stores.fsspec.store:FsspecStore"
 """Takes every other scheme that fsspec knows, and any scheme behind ``fsspec+``."""
+
+_SIGN_IN = frozenset({"sftp", "smb"})
+"""Kinds that can be told a password, besides all those that the fallback opens."""
 
 WRAPPERS = {
     "retries": "coldchain.stores.wrapped.retrying:retrying",
@@ -228,7 +242,11 @@ def scheme_of(url: str) -> str:
 def open_store(place: Place) -> Store:
     """Open the store that ``place`` names, in the wrappers that its options ask for; imports what it needs only now."""
     own = {name: value for name, value in place.options if name not in WRAPPERS}
-    options = {"options": own} if own else {}
+    options: dict[str, Any] = {"options": own} if own else {}
+    if place.secret is not None:
+        if scheme_of(place.url) in KINDS.keys() - _SIGN_IN:
+            raise ConfigurationError(f"{place.url}: a password in the URL is of no use here; take it out")
+        options["secret"] = place.secret
     store: Store = _named(KINDS.get(scheme_of(place.url), FALLBACK))(place.url, **options)
     for name, wrapper in WRAPPERS.items():
         if value := dict(place.options).get(name):

@@ -36,11 +36,12 @@ def serve(protocol: str, folder: Path, log: Path, *more: str) -> Iterator[Served
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}", "--user", "lab", "--pass", CANARY]
+    command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}"]
     command += ["--config", "/dev/null", "--dir-cache-time", "1ms", "--poll-interval", "0"]
     command += [*more, str(folder)]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
+        environment = {**os.environ, "RCLONE_USER": "lab", "RCLONE_PASS": CANARY}  # not for everybody to see
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
     try:
         until = time.monotonic() + 20
         while True:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from coldchain.errors import NotAFile, NotFound, StoreError, StoreGone
-from coldchain.model import Entry, Oddity
+from coldchain.model import Entry, Oddity, Secret
 from coldchain.stores.base import Traits
 from coldchain.stores.fsspec.facts import name_of, seen
 from coldchain.stores.fsspec.line import PATIENT, Line, Patience
@@ -26,15 +27,23 @@ _STEP_NS = 1_000
 class FsspecStore:
     """A folder of a file system of fsspec; the fallback for places that coldchain has no kind of its own for."""
 
-    def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        patience: Patience = PATIENT,
+        secret: Secret | None = None,
+    ) -> None:
         """Name the place; nothing is asked until it is used.
 
         Args:
             url: ``SCHEME://…`` or ``fsspec+SCHEME://…``.
             options: See docs/stores/fsspec.md; raises ConfigurationError for others.
             patience: How often a request is tried.
+            secret: The password that stood in the URL.
         """
-        self._where = where(url, options or {})
+        self._where = replace(where(url, options or {}), secret=secret)
         self.url = self._where.url
         check_known(self._where)
         self._patience = patience

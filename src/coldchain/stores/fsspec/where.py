@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from coldchain.errors import ConfigurationError
+from coldchain.model import Secret
 
 PREFIX = "fsspec+"
 """In front of a scheme that coldchain has a kind of its own for."""
@@ -55,6 +56,8 @@ class Where:
     credentials: str
     """``env:NAME``, ``keyring:SERVICE`` or ""."""
     options: Mapping[str, Any]
+    secret: Secret | None = field(default=None, compare=False)
+    """The password that stood in the URL."""
 
     @property
     def habit(self) -> Habit:
@@ -130,6 +133,8 @@ def _settings(kind: Any, place: Where) -> tuple[str, dict[str, Any]]:
 
 def _login(place: Where) -> tuple[str, str]:
     """User and password, from where the configuration says that they are."""
+    if place.secret is not None:
+        return unquote(place.user), place.secret.reveal()
     source, _, name = place.credentials.partition(":")
     if not place.credentials:
         return place.user, ""

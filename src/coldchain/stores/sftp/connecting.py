@@ -106,7 +106,7 @@ def _denied(where: Where, who: Account) -> str:
     if where.key:
         means.append(f"the key {where.key}")
     if who.password:
-        means.append(f"the password of {where.credentials}")
+        means.append(f"the password of {where.credentials or 'the URL'}")
     shown = " and ".join(means) or "the agent and the usual keys"
     user = f" as {who.user}" if who.user else ""
     return (

@@ -20,6 +20,8 @@ class Account:
 
 def account(where: Where) -> Account:
     """Look up what ``credentials`` names; raises ConfigurationError when it is not there."""
+    if where.secret is not None:
+        return Account(where.user, where.secret.reveal())
     kind, _, name = where.credentials.partition(":")
     if not kind:
         return Account(where.user)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coldchain.errors import ConfigurationError, NotAFile, NotFound, StoreError, StoreGone
-from coldchain.model import Entry, Oddity
+from coldchain.model import Entry, Oddity, Secret
 from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
 from coldchain.stores.sftp.where import PATIENT, Patience, patience_of, where
@@ -27,15 +28,23 @@ _LEFTOVER = re.compile(r"\.~([0-9a-z]*)-[0-9a-f]{8}\.coldchain")
 class SftpStore:
     """Files below one folder of a server; implements ``coldchain.stores.base.Store``."""
 
-    def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        patience: Patience = PATIENT,
+        secret: Secret | None = None,
+    ) -> None:
         """Name the place; nothing is asked and no package imported until it is used.
 
         Args:
             url: ``sftp://user@host:port/folder``, or ``/~/folder`` for one in the user's home.
             options: See docs/stores/sftp.md; raises ConfigurationError for others.
             patience: How long is waited for what, where the options do not say it.
+            secret: The password that stood in the URL; goes before all other means.
         """
-        self._where = where(url, options or {})
+        self._where = replace(where(url, options or {}), secret=secret)
         self.url = self._where.url
         self._patience = patience_of(options or {}, patience)
         self._opened: tuple[Line, Ways] | None = None

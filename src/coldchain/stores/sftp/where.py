@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 from coldchain.config.units import parse_duration
 from coldchain.errors import ConfigurationError
+from coldchain.model import Secret
 
 _NAMES = ("known_hosts", "key", "credentials", "patience")
 _PORT = 22
@@ -30,6 +31,8 @@ class Where:
     known_hosts: str = ""
     key: str = ""
     credentials: str = ""
+    secret: Secret | None = field(default=None, compare=False)
+    """The password that stood in the URL."""
 
     @property
     def server(self) -> str:

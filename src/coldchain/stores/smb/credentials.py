@@ -20,6 +20,8 @@ class Login:
 
 def login(where: Where) -> Login:
     """Look up what ``credentials`` names; raises ConfigurationError, which says what is missing and never a secret."""
+    if where.secret is not None:
+        return Login(where.user or None, where.secret.reveal())
     source, _, name = where.credentials.partition(":")
     if source == "env":
         return _from_environment(where, name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from coldchain.errors import NotAFile, NotFound, Occupied, StoreError, StoreGone
-from coldchain.model import Entry, Oddity
+from coldchain.model import Entry, Oddity, Secret
 from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
 from coldchain.stores.smb import messages as m
@@ -25,15 +26,23 @@ _TRAITS = Traits(mtime_step_ns=100, stable_inodes=True)
 class SmbStore:
     """A folder of a share of a Windows or Samba server."""
 
-    def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        patience: Patience = PATIENT,
+        secret: Secret | None = None,
+    ) -> None:
         """Name the place; nothing is asked and no package imported until it is used.
 
         Args:
             url: ``smb://[user@]server[:port]/share/folder``.
             options: See docs/stores/smb.md; raises ConfigurationError for others.
             patience: How long answers are waited for, where the options do not say it.
+            secret: The password that stood in the URL; goes before all other means.
         """
-        self._where = where(url, options or {})
+        self._where = replace(where(url, options or {}), secret=secret)
         self.url = self._where.url
         self._patience = patience_of(options or {}, patience)
         self._opened: Share | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from coldchain.config.units import parse_duration
 from coldchain.errors import ConfigurationError
+from coldchain.model import Secret
 
 _PORT = 445
 _OPTIONS = ("credentials", "auth", "encrypt", "ask_writers", "patience")
@@ -71,6 +72,8 @@ class Where:
     """``auto`` where the server offers it, ``yes`` or nothing, ``no`` to sign only."""
     ask_writers: bool = False
     """Find out who writes a file by refusing others to write for a moment."""
+    secret: Secret | None = field(default=None, compare=False)
+    """The password that stood in the URL."""
 
 
 def where(url: str, options: Mapping[str, str]) -> Where:
