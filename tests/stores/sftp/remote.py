@@ -10,10 +10,12 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from coldchain.errors import ColdchainError
 from coldchain.testing.oracle import Evidence, violations
@@ -118,3 +120,31 @@ def _holds(true: Callable[[], object]) -> bool:
     with suppress(FileNotFoundError):
         return bool(true())
     return False
+
+
+@contextmanager
+def small_disk(folder: Path, *options: str) -> Iterator[Path]:
+    """A file system of its own."""
+    folder.mkdir(parents=True)
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "none", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def grow(disk: Path, option: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{option}", str(disk)], check=True)
+
+
+def rot(file: Path) -> None:
+    """One bit flips on the medium; size and mtime stay."""
+    before = file.stat()
+    with file.open("r+b") as content:
+        content.seek(before.st_size // 2)
+        byte = content.read(1)
+        content.seek(before.st_size // 2)
+        content.write(bytes([byte[0] ^ 1]))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))

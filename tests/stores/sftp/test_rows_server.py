@@ -6,14 +6,12 @@ End to end by the command line, against Debian's sshd, judged by what lies on it
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stores.sftp.remote import Remote, eventually, reasons_of
+from tests.stores.sftp.remote import Remote, eventually, grow, reasons_of, rot, small_disk
 from tests.stores.sftp.serving import Sshd, make_key
 
 MIB = 1 << 20
@@ -24,29 +22,12 @@ def remote(folder: Path, server: Sshd, root: Path | None = None, **options: str)
     return Remote(folder, root, server.url(root), server.options() | options)
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, *options: str) -> Iterator[Path]:
-    """A file system of its own."""
-    folder.mkdir(parents=True)
-    if os.getuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "none", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def grow(disk: Path, option: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{option}", str(disk)], check=True)
-
-
 @pytest.mark.parametrize("files", ["one large", "many small"])
 @pytest.mark.parametrize("dead", ["session", "server"])
 def test_row_81_a_server_that_is_killed_in_the_middle(own_sshd: Sshd, tmp_path: Path, files: str, dead: str) -> None:
     """A session that dies costs time only; a server that stays away ends the run in words."""
-    world = remote(tmp_path / "w", own_sshd, patience="1 s")
-    world.acquire(*((1, 200 * MIB) if files == "one large" else (1500, 5000)))
+    world = remote(tmp_path / "w", own_sshd, patience="3 s")
+    world.acquire(*((1, 120 * MIB) if files == "one large" else (800, 5000)))
     process = world.started()
     if files == "one large":
         eventually(lambda: any(path.stat().st_size > 8 * MIB for path in world.on_its_way()), process)
@@ -147,14 +128,7 @@ def test_row_82_a_copy_that_rots_is_found_by_reading_and_mended(sshd: Sshd, tmp_
         records = [r for d in ledger.datasets("j") for r in ledger.all_records("j", "nas", d)]
     said = {(record.proof_kind.word, record.proof_how) for record in records}
     assert said == ({("size", "stat")} if verify == "size" else {("readback", "server")})
-    rotten = world.nas / "run/small0002.tif"
-    before = rotten.stat()
-    with rotten.open("r+b") as file:
-        file.seek(10_000)
-        byte = file.read(1)
-        file.seek(10_000)
-        file.write(bytes([byte[0] ^ 1]))
-    os.utime(rotten, ns=(before.st_atime_ns, before.st_mtime_ns))
+    rot(world.nas / "run/small0002.tif")
     done = world.command("check", "j")
     assert done.returncode == 4, done.stdout + done.stderr
     assert "small0002.tif" in done.stdout + done.stderr

@@ -28,7 +28,7 @@ _GLOBAL = """
   workgroup = LAB
   server role = standalone server
   netbios name = COLDTEST
-  interfaces = 127.0.0.1/8
+  interfaces = {host}/8
   bind interfaces only = yes
   smb ports = {port}
   disable netbios = yes
@@ -67,6 +67,9 @@ class Server:
     folder: Path
     port: int
     more: str = ""
+    host: str = "127.0.0.1"
+    wrap: tuple[str, ...] = ()
+    """What comes before its command, and before one that talks to it."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -81,7 +84,7 @@ class Server:
         for name in ("share", "small"):
             shutil.chown(self.folder / name, USER)
         (self.folder / "smb.conf").write_text(
-            _GLOBAL.format(folder=self.folder, port=self.port, user=USER, more=self.more)
+            _GLOBAL.format(folder=self.folder, port=self.port, user=USER, more=self.more, host=self.host)
         )
         subprocess.run(
             ["smbpasswd", "-c", str(self.folder / "smb.conf"), "-a", "-s", USER],
@@ -94,7 +97,7 @@ class Server:
         """Start, and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["smbd", "--foreground", "--no-process-group", f"--configfile={self.folder}/smb.conf"],
+                [*self.wrap, "smbd", "--foreground", "--no-process-group", f"--configfile={self.folder}/smb.conf"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -102,11 +105,19 @@ class Server:
             )
         until = time.monotonic() + _READY_S
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            if self._listens():
                 return
             if self.process.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"smbd does not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        if self.wrap:
+            call = [*self.wrap, "bash", "-c", f"</dev/tcp/{self.host}/{self.port}"]
+            return subprocess.run(call, capture_output=True, check=False).returncode == 0
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
+            return True
+        return False
 
     def children(self) -> list[int]:
         """The processes that serve one connection each, oldest first."""
@@ -133,7 +144,7 @@ class Server:
 
     def url(self, folder: str = "", share: str = "data", user: str = USER) -> str:
         """Names a folder of a share."""
-        place = f"smb://{user}@127.0.0.1:{self.port}/{share}"
+        place = f"smb://{user}@{self.host}:{self.port}/{share}"
         return f"{place}/{folder}" if folder else place
 
     def store(self, folder: str = "", share: str = "data", **options: str) -> SmbStore:
@@ -166,7 +177,7 @@ def _serves(process: Path) -> bool:
     return False
 
 
-def served(more: str = "") -> Iterator[Server]:
+def served(more: str = "", host: str = "127.0.0.1", wrap: tuple[str, ...] = ()) -> Iterator[Server]:
     """A server for as long as it is wanted; its folder must be open to its user, so it lies in /tmp itself."""
     if shutil.which("smbd", path=os.environ["PATH"] + ":/usr/sbin") is None:
         pytest.skip("no Samba: scripts/install_test_servers.sh")
@@ -174,7 +185,7 @@ def served(more: str = "") -> Iterator[Server]:
         pytest.skip("smbd must be started by root")
     folder = Path(tempfile.mkdtemp(prefix="coldchain-smbd-"))
     folder.chmod(0o755)
-    server = Server(folder, free_port(), more)
+    server = Server(folder, free_port(), more, host, wrap)
     try:
         server.prepare()
         server.start()
