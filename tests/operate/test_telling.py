@@ -290,6 +290,7 @@ def test_hostile_names_break_neither_header_nor_html_nor_terminal(rig: Rig) -> N
     assert code == 3
     assert "\x1b" not in said
     (mail,) = office.mails
+    assert b"Subject: [coldchain]" in (office.envelopes[0].original_content or b"")
     assert office.envelopes[0].rcpt_tos == ["doc@example.org"]
     assert mail["Bcc"] is None
     assert "TROUBLE: 2 of 4 files not verified" in mail["Subject"]

@@ -52,7 +52,7 @@ class MailLine:
         left = [one for one in wanted if one not in done]
         if not left:
             return Sent()
-        body = compose(self._mail, message, wanted).as_bytes(policy=_POLICY)
+        body = as_sent(compose(self._mail, message, wanted))
         who = account(self._mail)
         if who and self._mail.security is Security.NONE and self._mail.host not in _LOOPBACK:
             raise NotifyRefused(
@@ -161,6 +161,16 @@ def compose(mail: Mail, message: Message, to: tuple[str, ...]) -> EmailMessage:
         subject = plain(message.subject).encode("ascii", "backslashreplace").decode("ascii")
         made = _compose(mail, message, subject, to, html="")
     return made
+
+
+def as_sent(made: EmailMessage) -> bytes:
+    """The bytes that go over the line.
+
+    The standard library folds a subject by putting all of it below its name, which some programs show as a space; in
+    ASCII it fits into one line, while encoded words have to be folded at 76 characters (RFC 2047).
+    """
+    plainly = all(str(value).isascii() for value in made.values())
+    return made.as_bytes(policy=_POLICY.clone(max_line_length=200) if plainly else _POLICY)
 
 
 def _compose(mail: Mail, message: Message, subject: str, to: tuple[str, ...], *, html: str) -> EmailMessage:

@@ -14,7 +14,7 @@ from coldchain.model import Tally
 from coldchain.monitor import Surroundings
 from coldchain.notify.base import Tone
 from coldchain.notify.letter import Letter, Listing, Table, tally
-from coldchain.operate.letters import command_of
+from coldchain.operate.letters import command_of, trouble_line
 from coldchain.operate.news import thread_of
 from coldchain.operate.posting import channels_of, deliver_due, posts_of
 
@@ -126,7 +126,7 @@ class _Summary:
         lines: list[str] = []
         for dataset, one in self._ledger.troubles(self._last.id):
             if len(lines) < _SHOWN:
-                lines.append(f"{one.state} at {one.destination}: {dataset}: {one.path or '.'}: {one.reason}")
+                lines.append(trouble_line(dataset, one))
             else:
                 more += 1
         notes = self._last.summary.get("notes")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from coldchain.config.values import Config
 from coldchain.errors import ColdchainError
-from coldchain.model import State, Tally, Trouble
+from coldchain.model import REST, State, Tally, Trouble
 from coldchain.notify.base import Tone
 from coldchain.notify.letter import Letter, Listing, Table, duration, files, size, tally
 from coldchain.steps.report import DatasetReport, Report
@@ -82,7 +82,7 @@ def error_letter(ending: Ending, told: Told, error: ColdchainError | None) -> Le
 def begun_letter(ending: Ending, told: Told, new: Sequence[tuple[str, Trouble]], count: int) -> Letter:
     """Trouble that was not there at the look before; ``new`` are some of its files with their datasets."""
     headline = f"trouble began: {files(count)} cannot be carried" if new else "trouble began"
-    lines = tuple(_trouble_line(dataset, one) for dataset, one in new)
+    lines = tuple(trouble_line(dataset, one) for dataset, one in new)
     report = ending.report
     return Letter(
         f"[coldchain] {ending.job.name}: TROUBLE: {headline}",
@@ -121,16 +121,20 @@ def _headline(report: Report, shown: list[DatasetReport], only: Collection[str])
     if only:
         total = tally(_total(shown))
         if len(shown) == 1:
-            return f"{shown[0].name} is complete and verified: {total}"
+            return f"{_called(shown[0])} is complete and verified: {total}"
         return f"{len(shown):,} datasets are complete and verified: {total}"
     code = report.exit_code
     if code == 0:
         sent = max((one.files for one in _sent(report, shown)), default=0)
-        lead = f"{shown[0].name}: " if len(shown) == 1 else ""
+        lead = f"{_called(shown[0])}: " if len(shown) == 1 and shown[0].name != REST else ""
         return f"{lead}{tally(report.selected)} verified, {f'{sent:,} in this run' if sent else 'nothing new'}"
     if code == 3 and (missing := _unverified(report)):
         return f"{missing:,} of {files(report.selected.files)} not verified"
     return _VERDICTS.get(code, f"exit code {code}")
+
+
+def _called(dataset: DatasetReport) -> str:
+    return "the whole source" if dataset.name == REST else dataset.name
 
 
 def _unverified(report: Report) -> int:
@@ -216,7 +220,7 @@ def _destinations(report: Report, shown: list[DatasetReport]) -> Table:
 def _datasets(shown: list[DatasetReport]) -> Table:
     news = [one for one in shown if one.troubles or any(lot.sent.files for lot in one.lots.values())]
     listed = (shown if len(shown) <= _DATASETS else news)[:_DATASETS]
-    rows = tuple((one.name, tally(one.selected), _condition(one), _lots(one)) for one in listed)
+    rows = tuple((_called(one), tally(one.selected), _condition(one), _lots(one)) for one in listed)
     return Table("Datasets", ("", "files", "condition", "at"), rows, len(shown) - len(listed))
 
 
@@ -235,7 +239,7 @@ def _lots(dataset: DatasetReport) -> str:
 
 
 def _troubles(shown: list[DatasetReport]) -> Iterator[Listing]:
-    lines = [_trouble_line(one.name, trouble) for one in shown for trouble in one.troubles]
+    lines = [trouble_line(one.name, trouble) for one in shown for trouble in one.troubles]
     more = sum(one.more_troubles for one in shown) + max(0, len(lines) - _SHOWN)
     if lines:
         yield Listing("Not verified, file by file", tuple(lines[:_SHOWN]), more)
@@ -244,8 +248,10 @@ def _troubles(shown: list[DatasetReport]) -> Iterator[Listing]:
         yield Listing("Missing by the instrument's own arithmetic", tuple(missing[:20]), max(0, count - 20))
 
 
-def _trouble_line(dataset: str, one: Trouble) -> str:
-    return f"{one.state} at {one.destination}: {dataset}: {one.path or '.'}: {one.reason}"
+def trouble_line(dataset: str, one: Trouble) -> str:
+    """One file that is not verified."""
+    within = "" if dataset == REST else f"{dataset}: "
+    return f"{one.state} at {one.destination}: {within}{one.path or '.'}: {one.reason}"
 
 
 def _notes(report: Report | None) -> Iterator[Listing]:

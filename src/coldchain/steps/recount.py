@@ -125,7 +125,8 @@ def rsync_would_carry(source: str, destination: str, selected: Callable[[str], b
     program = shutil.which("rsync")
     if program is None or not (os.path.isabs(source) and os.path.isabs(destination)):  # noqa: PTH117
         return None  # rsync takes "a:b" for a host, but never what begins with a slash
-    words = [program, "-rn", "--size-only", "--no-links", "--out-format=%n", "--exclude=/" + OWN_FOLDER, "--"]
+    words = [program, "-rn", "--size-only", "--no-links", "--info=nonreg0"]
+    words += ["--out-format=%n", f"--exclude=/{OWN_FOLDER}", "--"]
     try:
         done = subprocess.run(
             [*words, source.rstrip("/") + "/", destination.rstrip("/") + "/"],
