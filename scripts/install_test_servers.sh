@@ -32,6 +32,7 @@ need user-mode-linux linux.uml                                      # a machine 
 need kmod modprobe
 need dmsetup dmsetup                                                # devices that refuse, lie and rot
 need samba smbd                                                     # a real SMB server
+need cifs-utils mount.cifs                                          # ... mounted by a kernel
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
 

@@ -27,7 +27,7 @@ settle = "0 s"
 [destinations.disk]
 url = "%s/stored"
 """
-_RUN = """
+SPEAK = """
 go() {
     coldchain run j --init --config /run/coldchain.toml >/run/said 2>&1; echo "EXIT $1 $?"
     sed 's/^/SAID /' /run/said
@@ -51,7 +51,7 @@ def live(tmp_path: Path, script: str, disk: Path, *, at: str = DISK) -> dict[str
     """Boot, live through a script, and return the exit codes by the name that the script gave each run."""
     config = tmp_path / "coldchain.toml"
     config.write_text(JOB % at)
-    prepare = f"{_RUN}\nmkdir -p /run/source /run/state\ncp {config} /run/coldchain.toml\n"
+    prepare = f"{SPEAK}\nmkdir -p /run/source /run/state\ncp {config} /run/coldchain.toml\n"
     said = Machine(tmp_path / "uml", prepare + script, {"ubda": disk}).finish()
     assert not [line for line in said if "NO-MODULE" in line or "WRONG" in line], "\n".join(said)
     assert not [line for line in said if "Traceback" in line or "a bug" in line], "\n".join(said)
@@ -133,7 +133,7 @@ def test_row18_sectors_of_the_source_that_cannot_be_read_cost_one_file(tmp_path:
     config.write_text((JOB % DISK).replace("/run/source", "/run/other/source"))
     said = Machine(
         tmp_path / "uml",
-        f"{_RUN}\nmkdir -p /run/source /run/state\ncp {config} /run/coldchain.toml\n{script}",
+        f"{SPEAK}\nmkdir -p /run/source /run/state\ncp {config} /run/coldchain.toml\n{script}",
         {"ubda": disk, "ubdb": origin},
     ).finish()
     text = "\n".join(said)

@@ -114,7 +114,16 @@ def _longest(root: LocalRoot, folder: str) -> int:
 
 
 def _clear(root: LocalRoot, folder: str) -> None:
-    """Remove the files under the names that they now have, then the folder."""
+    """Remove the files under the names that they were given, and under those that they now have, then the folder.
+
+    Samba shows ``CON`` under a short name of its own making, and says that it removed what is removed so, and did not.
+    """
+    for name in _NAMES:
+        try:
+            root.unlink(f"{folder}/{name}")
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise
     for name in root.names(folder):
         with contextlib.suppress(FileNotFoundError):
             root.unlink(f"{folder}/{name}")
