@@ -22,11 +22,14 @@ from coldchain.cli import (
     init,
     inspect,
     listing,
+    metrics,
     plan,
     rebuild,
     report,
     restore,
     run,
+    schedule,
+    service,
     simulate,
     why,
     wrap,
@@ -93,8 +96,8 @@ def _options(
 
 
 for module in (
-    inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, fleet, rebuild, simulate,
-    wrap,
+    inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, fleet, metrics, rebuild,
+    simulate, wrap, schedule, service,
 ):  # fmt: skip
     module.add_to(app)
 
