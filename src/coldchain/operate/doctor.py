@@ -13,13 +13,13 @@ from coldchain.content.digests import digest_of, hasher_of
 from coldchain.errors import ColdchainError, NotFound, StoreError
 from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity
+from coldchain.model import OWN_FOLDER, Digest, Entry, Oddity, Place
 from coldchain.monitor import Surroundings
 from coldchain.steps.identify import Consent, Writer, identify_destination, identify_source
 from coldchain.steps.layout import check_layout
 from coldchain.steps.scan import Walks, scan
 from coldchain.steps.select import select_datasets
-from coldchain.stores.base import Store, open_store
+from coldchain.stores.base import WRAPPERS, Remarking, Store, open_store
 
 _PROBE = f"{OWN_FOLDER}/probe.txt"
 """Never published where a place can show what has only a temporary name."""
@@ -127,6 +127,20 @@ def _destination(
     if free is not None:
         enough = None if free > _FULL_BYTES else False
         yield Advice(True if free > _LOW_BYTES else enough, destination.name, f"{free / (1 << 20):,.0f} MiB free")
+    yield from _remarks(destination)
+
+
+def _remarks(destination: Destination) -> Iterator[Advice]:
+    """What the store itself found out about its server; asked without the wrappers, which have nothing to say."""
+    place = destination.place
+    own = tuple(option for option in place.options if option[0] not in WRAPPERS)
+    store = open_store(Place(place.name, place.url, own))
+    try:
+        if isinstance(store, Remarking):
+            for sentence in store.remarks():
+                yield Advice(None, destination.name, sentence)
+    finally:
+        store.close()
 
 
 def _standing(store: Store) -> Entry | None:

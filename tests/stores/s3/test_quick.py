@@ -162,7 +162,7 @@ def test_a_medium_file_is_whole_at_the_border(weed: Server, bucket: str) -> None
 
 
 def test_what_a_server_does_not_do_is_remarked(weed: Server, moto: Server, bucket: str) -> None:
-    assert list(weed.store(bucket).remarks()) == []
+    assert not [remark for remark in weed.store(bucket).remarks() if remark.startswith("the server does not")]
     lax = moto.bucket()
     assert any("checksum" in remark for remark in moto.store(lax).remarks())
     assert moto.keys(lax) == []

@@ -19,6 +19,7 @@ from tests.stores.s3.serving import Server
 from tests.stores.s3.spoiling import (
     OddTags,
     Rot,
+    Stall,
     cut_up,
     drops_a_part,
     flip_up,
@@ -27,7 +28,6 @@ from tests.stores.s3.spoiling import (
     other_checksum,
     phantom,
     reset,
-    stall,
     status,
 )
 from tests.stores.s3.world import COMPLETE, FOLDER, LARGE, PART, SMALL, BucketWorld, bucket_worlds
@@ -141,6 +141,7 @@ def test_row_69_a_lost_reply_costs_one_more_request_and_is_no_conflict(
     ended = spoilt(world, method, target, lost_reply)
     assert ended.code == 0, ended.said
     assert world.proxy.count(method, target) <= sent
+    assert world.proxy.count("PUT", PART) <= 3, "the data travelled again"
     before = world.versions()
     world.converge()
     assert world.versions() == before
@@ -159,9 +160,11 @@ def test_row_70_a_request_that_stalls_is_given_up_after_the_patience_of_the_plac
 ) -> None:
     world.options["patience"] = "1 s"
     world.configure()
+    stall = Stall(20)
     ended = spoilt(world, "PUT", target, stall)
     assert ended.code == 0, ended.said
     world.converge()
+    assert not stall.outlasted
 
 
 @pytest.mark.parametrize("answer", [status(503, "SlowDown"), status(429, "TooManyRequests", Retry_After="0")])

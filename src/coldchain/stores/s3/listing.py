@@ -15,6 +15,7 @@ from coldchain.stores.s3.keys import entry_of, fault_in
 from coldchain.stores.s3.sorting import Row, in_order
 from coldchain.stores.s3.where import Where
 
+_TRIES = 3
 _LAST = "\U0010ffff"
 
 
@@ -61,13 +62,23 @@ def _objects(call: Caller, prefix: str, without: tuple[str, ...], *, jump: bool)
 def _pages(call: Caller, asked: Facts) -> Iterator[Facts]:
     token: str | None = None
     while True:
-        page = call("list_objects_v2", **asked, **({"ContinuationToken": token} if token else {}))
+        page = _page(call, {**asked, **({"ContinuationToken": token} if token else {})})
         yield page
         if not page.get("IsTruncated"):
             return
         before, token = token, page.get("NextContinuationToken")
         if not token or token == before:
             raise Unreliable("the server lists its objects only in part", url=call.url)
+
+
+def _page(call: Caller, asked: Facts) -> Facts:
+    """One page, which holds as much as the server says it does; what is not listed would be taken for absent."""
+    for _ in range(_TRIES):
+        page = call("list_objects_v2", **asked)
+        found = len(page.get("Contents", ())) + len(page.get("CommonPrefixes", ()))
+        if page.get("KeyCount", found) == found:
+            return page
+    raise Unreliable("the server lists fewer objects than it says there are", url=call.url)
 
 
 def _item(where: Where, facts: Facts) -> Entry | Oddity | None:

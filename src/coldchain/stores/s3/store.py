@@ -15,6 +15,7 @@ from coldchain.stores.s3.keys import SECOND_NS, entry_of, is_note, object_key
 from coldchain.stores.s3.listing import folders_in, listed
 from coldchain.stores.s3.parts import abort_noted
 from coldchain.stores.s3.reading import S3Reader, look
+from coldchain.stores.s3.remarks import remarks_on, remarks_on_bucket
 from coldchain.stores.s3.staging import S3Staging
 from coldchain.stores.s3.where import where
 
@@ -111,15 +112,9 @@ class S3Store:
         return probe.probe_names(self._call, self._where, REQUESTS_AT_ONCE)
 
     def remarks(self) -> Iterator[str]:
-        """Say what this server does not do that a user should know of, found out by writing; for doctor."""
-        whole, parts = self._connection.abilities(""), self._connection.in_parts("")
-        if not (whole.creates_only and parts.creates_only and whole.replaces_only and parts.replaces_only):
-            yield (
-                "the server does not heed every condition (If-None-Match, If-Match): let no other program write "
-                "under the same folder, for two that take one name in the same instant could overwrite each other"
-            )
-        if not (whole.verifies and parts.verifies):
-            yield 'the server does not compare every checksum: with verify = "checksum" such copies are read back'
+        """Say what a user should know of server and bucket; see ``Remarking``."""
+        yield from remarks_on(self._connection.abilities(""), self._connection.in_parts(""))
+        yield from remarks_on_bucket(self._call)
 
     def make(self) -> None:
         """Nothing, for folders need not be made; raises NotFound when there is no bucket to hold it."""
