@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import socket
 import struct
 import subprocess
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from itertools import count
 
 _PIECE_BYTES = 4096
+_UNDER_WAY = 64
+"""So many pieces are on the link at once, in each direction."""
 _number = count(1)
 
 
@@ -43,15 +46,34 @@ class SlowLink:
                     threading.Thread(target=self._carry, args=(*pair, upward), daemon=True).start()
 
     def _carry(self, come: socket.socket, go: socket.socket, upward: bool) -> None:
-        waited = False
-        with contextlib.suppress(OSError):
-            while piece := come.recv(_PIECE_BYTES):
-                time.sleep(len(piece) / self._rate + (0 if waited else self._latency_s))
-                waited = len(piece) == _PIECE_BYTES  # what comes in a stream has waited already
-                if upward and self._is_due(len(piece)):
-                    self._reset(come, go)
-                    return
+        under_way: queue.Queue[tuple[float, bytes]] = queue.Queue(_UNDER_WAY)
+        threading.Thread(target=self._deliver, args=(under_way, come, go, upward), daemon=True).start()
+        piece = b"first"
+        while piece:
+            try:
+                piece = come.recv(_PIECE_BYTES)
+            except OSError:
+                piece = b""
+            under_way.put((time.monotonic() + self._latency_s, piece))
+
+    def _deliver(
+        self, under_way: queue.Queue[tuple[float, bytes]], come: socket.socket, go: socket.socket, upward: bool
+    ) -> None:
+        broken = False
+        while (waiting := under_way.get())[1]:  # to the end, or the other thread would wait for room
+            at, piece = waiting
+            if broken:
+                continue
+            time.sleep(max(0.0, at - time.monotonic()))
+            time.sleep(len(piece) / self._rate)
+            if upward and self._is_due(len(piece)):
+                self._reset(come, go)
+                broken = True
+                continue
+            try:
                 go.sendall(piece)
+            except OSError:
+                broken = True
         with contextlib.suppress(OSError):
             go.shutdown(socket.SHUT_WR)
 

@@ -35,6 +35,8 @@ class Share:
         self.flushes_in_chain = self.flushes_folders = True
         """Until a server is seen that does not."""
         self._lines: dict[str, Line] = {}
+        self._gone: tuple[StoreError, float] | None = None
+        """Why no connection could be made, and when that was."""
         self._lock = threading.Lock()
         self._on_the_way: set[Sent] = set()
 
@@ -45,8 +47,18 @@ class Share:
         with self._lock:
             line = self._lines.get(use)
             if line is None or not line.alive:
-                line = self._lines[use] = self._dial()
+                line = self._lines[use] = self._dial_unless_gone()
             return line
+
+    def _dial_unless_gone(self) -> Line:
+        if self._gone and time.monotonic() - self._gone[1] < self.patience.gone_s:
+            raise type(self._gone[0])(self._gone[0].reason, url=self.url)
+        try:
+            line, self._gone = self._dial(), None
+        except StoreError as error:
+            self._gone = error, time.monotonic()
+            raise
+        return line
 
     def _dial(self) -> Line:
         try:

@@ -32,6 +32,8 @@ class Patience:
     tries: int = 4
     first_wait_s: float = 0.2
     longest_wait_s: float = 5.0
+    gone_s: float = 5.0
+    """How long nobody else tries after a connection could not be made: each of many files would wait for it."""
 
 
 PATIENT = Patience()

@@ -6,6 +6,7 @@ The one module that imports smbprotocol; imported when a share is opened.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import struct
 import sys
@@ -25,6 +26,10 @@ _connection: Any = import_module("smbprotocol.connection")
 _session: Any = import_module("smbprotocol.session")
 _tree: Any = import_module("smbprotocol.tree")
 _errors: Any = import_module("smbprotocol.exceptions")
+
+# Its thread logs a traceback when a connection breaks; without a handler Python would print that to the terminal.  Who
+# waits for an answer is told by an error.
+logging.getLogger("smbprotocol").addHandler(logging.NullHandler())
 
 _PENDING = 0x103
 _SIGNED = 0x8
