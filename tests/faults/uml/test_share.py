@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.uml.machine import DISK, Machine, make_disk, mounted, needs_machine
+from tests.faults.uml.machine import DISK, Machine, make_disk, needs_machine
 from tests.faults.uml.test_devices import JOB, SPEAK, files, stored
 
 pytestmark = [needs_machine, pytest.mark.faults]
@@ -32,9 +32,13 @@ SMBD = """\
 """
 _FOLDERS = ("lock", "state", "cache", "private", "pid", "ncalrpc")
 _SHARE = """
+serve() {{
+    /usr/sbin/smbd --foreground --no-process-group --log-basename=/run/samba \\
+        --configfile=/run/smb.conf >/run/samba/out 2>&1 &
+}}
 mkdir -p /run/samba {folders}
 cp {config} /run/smb.conf
-/usr/sbin/smbd --foreground --no-process-group --log-basename=/run/samba --configfile=/run/smb.conf >/run/samba/out 2>&1 &
+serve
 smbd=$!
 load cifs md4 md5 hmac cmac sha256_generic sha512_generic aes_generic ecb ccm gcm ctr ghash-generic arc4 des_generic
 for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
@@ -85,7 +89,7 @@ def test_row81_a_share_whose_server_is_killed_is_told_and_the_next_run_finishes(
     mkdir {DISK}/stored; cp -r {tmp_path}/first/. /run/source; go well
     cp -r {tmp_path}/second/. /run/source
     (sleep 1; pkill -9 smbd) & go killed; sleep 1; rm -rf /run/samba/lock/* /run/samba/pid/*
-    /usr/sbin/smbd --foreground --no-process-group --log-basename=/run/samba --configfile=/run/smb.conf >/run/samba/out 2>&1 &
+    serve
     umount -l {DISK}
     for try in 1 2 3 4 5 6 7 8 9; do
         mount.cifs //127.0.0.1/data {DISK} -o guest,vers=3.0 && break; sleep 1
