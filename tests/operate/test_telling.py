@@ -337,6 +337,8 @@ def test_both_sides_are_counted_again_and_a_copy_that_went_is_named(rig: Rig) ->
             table, listing = counted(job, report, ledger)
     assert "by a fresh listing: 2 files, 1.2 KiB" in well
     assert "Differences" not in well
+    assert "before the run: 0 files, 0 B" in well
+    assert well.count("after the run: 2 files, 1.2 KiB") == 2
     assert "rsync --dry-run: would carry 0" in well
     assert isinstance(table, Table)
     assert isinstance(listing, Listing)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from coldchain.config.values import Config, Job
 from coldchain.errors import ColdchainError
 from coldchain.ledger.ledger import Ledger
+from coldchain.model import Tally
 from coldchain.monitor import Surroundings
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
 from coldchain.operate.pinging import ping
+from coldchain.operate.recounting import held
 from coldchain.operate.telling import tell
 from coldchain.steps.report import Report
 
@@ -29,6 +32,8 @@ class Ending:
     ended: datetime
     report: Report | None = None
     error: ColdchainError | None = None
+    before: Mapping[str, Tally] | None = None
+    """What each side held before the run, by a fresh listing; only where a channel wants that."""
     watched: bool = False
     """Whether this was one of the many looks of a watcher; nobody wants to hear of each."""
 
@@ -45,6 +50,8 @@ def run_and_tell(
 ) -> Report:
     """Run a job, and let those know who want to; what becomes of that never changes the result (P13)."""
     started = around.clock()
+    recount = not watched and any(channel.recount for channel in job.notify)
+    before = held(job) if recount else None
     try:
         report = run_job(job, ledger, wish, around)
     except ColdchainError as error:
@@ -52,7 +59,8 @@ def run_and_tell(
             config, Ending(job, wish.command, started, around.clock(), error=error, watched=watched), ledger, around
         )
         raise
-    _follow(config, Ending(job, wish.command, started, around.clock(), report, watched=watched), ledger, around)
+    ending = Ending(job, wish.command, started, around.clock(), report, before=before, watched=watched)
+    _follow(config, ending, ledger, around)
     return report
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from coldchain.config.values import Destination, Job
@@ -17,6 +18,8 @@ from coldchain.steps.report import Report
 from coldchain.steps.scan import selection
 from coldchain.steps.select import select_datasets
 from coldchain.stores.base import open_store
+
+_log = logging.getLogger(__name__)
 
 _LIMIT = 500_000
 """Larger datasets are left out: their names do not fit into memory twice."""
@@ -65,6 +68,32 @@ def counted(job: Job, report: Report, ledger: Ledger) -> tuple[Table | Listing, 
     if left_out:
         found.append(Listing("Not counted again: too many files to name", tuple(left_out[:_NAMED])))
     return tuple(found)
+
+
+def held(job: Job) -> dict[str, Tally]:
+    """What lies at the source and at each destination, all of it, by a fresh listing; "" is the source.
+
+    A side that cannot be listed is left out: a run says by itself what is wrong with it.
+    """
+    found: dict[str, Tally] = {}
+    for name, place in [("", job.source), *((one.name, one.place) for one in job.destinations)]:
+        try:
+            found[name] = sum((Tally(1, size) for _, size in listed(place, Range(without={OWN_FOLDER}))), Tally())
+        except Exception:  # libraries of stores have errors of their own, and counting must never stop a run (P13)
+            _log.info("%s could not be counted", name or "the source", exc_info=True)
+    return found
+
+
+def wholes(job: Job, before: Mapping[str, Tally] | None) -> tuple[Table, ...]:
+    """Both sides as a whole, before the run and now; nothing when nobody counted before."""
+    if before is None:
+        return ()
+    after, names = held(job), ["", *(one.name for one in job.destinations)]
+    rows = [
+        (name or "source", *(tally(one[name]) if name in one else "not listed" for one in (before, after)))
+        for name in names
+    ]
+    return (Table("All that lies there, by a fresh listing", ("", "before the run", "after the run"), tuple(rows)),)
 
 
 def _count(job: Job, report: Report, ledger: Ledger) -> tuple[list[_Count], list[str]]:

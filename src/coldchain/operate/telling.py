@@ -16,11 +16,14 @@ from coldchain.monitor import Surroundings
 from coldchain.operate.digest import digests_due
 from coldchain.operate.letters import Told
 from coldchain.operate.news import Found, news_of
-from coldchain.operate.posting import deliver_due, posts_of, send_directly
-from coldchain.operate.recounting import counted
+from coldchain.operate.posting import BUDGET_S, deliver_due, posts_of, send_directly
+from coldchain.operate.recounting import counted, wholes
 
 if TYPE_CHECKING:
     from coldchain.operate.ending import Ending
+
+_STOPPING_S = 3.0
+"""Whoever asked the run to end does not wait for a mail server; the rest goes with the next run."""
 
 __all__ = ["deliver_due", "tell"]
 
@@ -40,14 +43,15 @@ def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -
         for news in found.news:
             posts += posts_of(channel, news.letter, news.key, ledger.id, around)
     try:
-        ledger.post(posts, remembered, around.clock())
+        if posts or remembered:
+            ledger.post(posts, remembered, around.clock())
     except LedgerError as error:
         around.monitor.note(f"messages are sent without being kept: {error}")
         for said in send_directly(config, posts, around):
             around.monitor.note(said)
         return
     digests_due(config, ledger, around)
-    deliver_due(config, ledger, around)
+    deliver_due(config, ledger, around, budget_s=_STOPPING_S if around.monitor.stopping else BUDGET_S)
 
 
 def _news(config: Config, channel: Channel, ending: Ending, ledger: Ledger, around: Surroundings) -> Found:
@@ -55,4 +59,5 @@ def _news(config: Config, channel: Channel, ending: Ending, ledger: Ledger, arou
     if not (channel.recount and found.news and ending.report):
         return found
     # Made anew with the counts: listing both sides is work that only a message is worth.
-    return news_of(channel, ending, ledger, Told(config, around.host, counted(ending.job, ending.report, ledger)))
+    again = (*counted(ending.job, ending.report, ledger), *wholes(ending.job, ending.before))
+    return news_of(channel, ending, ledger, Told(config, around.host, again))

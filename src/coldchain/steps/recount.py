@@ -96,18 +96,28 @@ def _walk(place: Place, where: Range) -> Iterator[Sized]:
         try:
             with os.scandir(os.path.join(root, folder) if folder else root) as entries:  # noqa: PTH118 - bytes-faithful
                 there = list(entries)
-            for one in there:
-                key = f"{folder}/{one.name}" if folder else one.name
-                mode = one.stat(follow_symlinks=False)
-                if stat.S_ISDIR(mode.st_mode) and key not in where.without:
-                    waiting.append(key)
-                elif stat.S_ISREG(mode.st_mode):
-                    yield key, mode.st_size
         except FileNotFoundError:
             if folder == "":
                 raise from_os_error(FileNotFoundError(2, "not there"), url=place.url, key=folder) from None
+            continue  # a dataset that has nothing here, or a folder that went meanwhile
         except OSError as error:
             raise from_os_error(error, url=place.url, key=folder) from error
+        for one in there:
+            key = f"{folder}/{one.name}" if folder else one.name
+            found = _look_at(one, place, key)
+            if found is not None and stat.S_ISDIR(found.st_mode) and key not in where.without:
+                waiting.append(key)
+            elif found is not None and stat.S_ISREG(found.st_mode):
+                yield key, found.st_size
+
+
+def _look_at(one: os.DirEntry[str], place: Place, key: str) -> os.stat_result | None:
+    try:
+        return one.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise from_os_error(error, url=place.url, key=key) from error
 
 
 def _remote(place: Place, where: Range) -> Iterator[Sized]:
