@@ -35,6 +35,8 @@ need samba smbd                                                     # a real SMB
 need cifs-utils mount.cifs                                          # ... mounted by a kernel
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
+need systemd systemd-analyze                                        # judges of what is installed by schedule
+need cron crontab
 
 need npm npm                                                        # brings a server of Azure's blobs
 

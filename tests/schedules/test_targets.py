@@ -112,6 +112,21 @@ def test_cron_gets_numbers_and_stars(cron: str, fields: str) -> None:
     assert crontab.line(at(cron, ""), NOW).startswith(f"{fields} cd ")
 
 
+@pytest.mark.skipif(not shutil.which("crontab"), reason="no cron")
+def test_cron_itself_calls_the_lines_right(tmp_path: Path) -> None:
+    text = ""
+    for number, cron in enumerate(CRONS):
+        try:
+            text = crontab.with_block(text, replace(at(cron, ""), job=f"job-{number}"), NOW)
+        except ConfigurationError:
+            assert set(cron) & set("L#"), "nothing else is refused"
+    file = tmp_path / "crontab"
+    file.write_text(text)
+    subprocess.run(["crontab", "-n", str(file)], check=True)
+    file.write_text(text.replace("30 2 * * *", "30 25 * * *"))
+    assert subprocess.run(["crontab", "-n", str(file)], check=False, stderr=subprocess.DEVNULL).returncode != 0
+
+
 OTHERS = "MAILTO=me\n# >>> mine\n0 1 * * * x % y\n\n@reboot z"
 
 

@@ -128,6 +128,9 @@ def install(tasks: Sequence[Task], target: Target, manner: Manner, machine: Mach
             _refuse_others(path, task)
     sentences, done = [], True
     for one in planned:
+        if target is Target.LAUNCHD and any(path.exists() for path, _ in one.files):
+            for command in one.end:  # it reads a list again only after it let go of the old one
+                _run(command, machine)
         for path, content in one.files:
             sentences.append(_write(path, content))
         for command in one.begin:
@@ -154,6 +157,8 @@ def remove(tasks: Sequence[Task], target: Target, manner: Manner, machine: Machi
         for path in paths:
             path.unlink()
             sentences.append(f"removed {path}")
+        if target is Target.SYSTEMD:
+            _run(systemd.reload(manner), machine)  # if not now, it forgets them when it begins anew
     return Told(tuple(sentences), done)
 
 

@@ -17,20 +17,27 @@ _WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 def units(task: Task, manner: Manner, folder: Path) -> Installation:
     """A timer with its service, or the service of the watcher."""
     service = (folder / f"{task.name}.service", _service(task, manner).encode())
-    systemctl = ("systemctl",) if manner.system else ("systemctl", "--user")
     unit = f"{task.name}.timer" if task.cron else f"{task.name}.service"
     timer = ((folder / unit, _timer(task, manner).encode()),) if task.cron else ()
     return Installation(
         (service, *timer),
-        ((*systemctl, "daemon-reload"), (*systemctl, "enable", "--now", unit)),
+        (reload(manner), (*_systemctl(manner), "enable", "--now", unit)),
         endings(task, manner),
     )
 
 
 def endings(task: Task, manner: Manner) -> tuple[tuple[str, ...], ...]:
     """The commands after which systemd has let go of a task."""
-    systemctl = ("systemctl",) if manner.system else ("systemctl", "--user")
-    return ((*systemctl, "disable", "--now", f"{task.name}.{'timer' if task.cron else 'service'}"),)
+    return ((*_systemctl(manner), "disable", "--now", f"{task.name}.{'timer' if task.cron else 'service'}"),)
+
+
+def reload(manner: Manner) -> tuple[str, ...]:
+    """The command after which systemd has read all units again."""
+    return (*_systemctl(manner), "daemon-reload")
+
+
+def _systemctl(manner: Manner) -> tuple[str, ...]:
+    return ("systemctl",) if manner.system else ("systemctl", "--user")
 
 
 def _service(task: Task, manner: Manner) -> str:
