@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,12 @@ _HELP = """Print the report of a past run, the last one by default.
 
 Every file that is not verified is named, with the reason.  Ends with 0, whatever the run ended with.
 
+With --html it is written to FILE, one page that needs nothing but a browser.
+
 \b
-Example:
+Examples:
   coldchain report 17 --json
+  coldchain report 17 --html run-17.html
 """
 
 
@@ -34,6 +38,8 @@ def add_to(app: typer.Typer) -> None:
 
 def report(
     run: int | None = typer.Argument(None, metavar="RUN", help="Its number, from coldchain history."),
+    file: Path | None = typer.Argument(None, metavar="FILE", help="Where --html writes (coldchain-run-RUN.html)."),
+    html: bool = typer.Option(False, "--html", help="A page for a browser, in FILE; - for standard output."),
     config: Path | None = session.CONFIG,
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
@@ -41,12 +47,16 @@ def report(
     """Print it; ends with 0, whatever the run ended with."""
     from coldchain.steps.report import trouble_json
 
+    if file is not None and not html:
+        raise UsageError(f"what is {file} for? A page is written with --html")
     configuration = session.load(config, settings)
     with session.reading(configuration) as ledger:
         if not (last := ledger.runs(None, 1)):
             raise UsageError("there was no run yet: coldchain run")
         row = last[0] if run is None else ledger.run(run)
-        if as_json:
+        if html:
+            _write_page(row, ledger, file or Path(f"coldchain-run-{row.id}.html"))
+        elif as_json:
             troubles = [{"dataset": dataset, **trouble_json(trouble)} for dataset, trouble in ledger.troubles(row.id)]
             said = {"run": row.id, "job": row.job, "exit_code": row.exit_code, **(row.summary or {})}
             show_json({"format": "coldchain-report", "version": 1, **said, "all_troubles": troubles})
@@ -54,6 +64,17 @@ def report(
             for line in _lines(row, ledger):
                 print(line)
     return 0
+
+
+def _write_page(row: RunRow, ledger: Ledger, file: Path) -> None:
+    from coldchain.cli.pages import page_of, write_page
+
+    if str(file) == "-":
+        for piece in page_of(row, ledger):
+            sys.stdout.write(piece)
+        return
+    write_page(file, page_of(row, ledger))
+    print(file)
 
 
 def _lines(row: RunRow, ledger: Ledger) -> Iterator[str]:

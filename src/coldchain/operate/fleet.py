@@ -164,11 +164,13 @@ def _condition(word: Word, asked: Asked, now: datetime, limit: datetime | None) 
             Condition.LATE,
             f"was heard {_span(now - word.heard)} ago, and should have been by {limit:%Y-%m-%d %H:%M}",
         )
-    if word.exit_code not in {None, 0} and not word.only_held:
-        return Condition.TROUBLE, word.problem or f"its last run ended with exit code {word.exit_code}"
+    if word.problem and word.exit_code:
+        return Condition.TROUBLE, word.problem
     for state, tally in (("refused", word.refused), ("failed", word.failed)):
         if tally is not None and tally.files:
-            return Condition.TROUBLE, f"{tally.files:,} files {state} in its last run"
+            return Condition.TROUBLE, f"{state} in its last run: {tally.files:,} file{'' if tally.files == 1 else 's'}"
+    if word.exit_code and not word.only_held:
+        return Condition.TROUBLE, f"its last run ended with exit code {word.exit_code}"
     newest = word.last_new
     if asked.nothing_new is not None and (newest is None or now - newest > asked.nothing_new):
         return (
