@@ -169,7 +169,7 @@ def test_every_quarter_of_an_hour_is_four_times_for_launchd() -> None:
 # --- Windows ----------------------------------------------------------------------------------------------------------
 
 ORDER = {
-    "CalendarTrigger": ["Repetition", "StartBoundary", "EndBoundary", "ExecutionTimeLimit", "Enabled", "RandomDelay"],
+    "CalendarTrigger": ["Enabled", "StartBoundary", "EndBoundary", "Repetition", "ExecutionTimeLimit", "RandomDelay"],
     "Repetition": ["Interval", "Duration", "StopAtDurationEnd"],
     "Exec": ["Command", "Arguments", "WorkingDirectory"],
     "ScheduleByMonth": ["DaysOfMonth", "Months"],
@@ -200,6 +200,7 @@ def test_the_document_of_windows_keeps_the_order_of_its_schema(cron: str) -> Non
         assert order is None or tags == [tag for tag in order if tag in tags]
         if element.tag == "CalendarTrigger":
             assert [child.tag.startswith("ScheduleBy") for child in element][-1:] == [True]
+    assert {week.text for week in root.iter("Week")} <= {"1", "2", "3", "4", "Last"}
     triggers = root.findall("Triggers/CalendarTrigger")
     assert 0 < len(triggers) <= windows.MOST_TRIGGERS
 
@@ -253,6 +254,8 @@ def test_what_the_others_cannot_say_is_refused_too() -> None:
         systemd.on_calendar(at("0 0 */2 * FRI#2"))
     with pytest.raises(ConfigurationError, match="triggers"):
         windows.document(at("1-50 1,5,9 * * *", ""), Manner(), NOW)
+    with pytest.raises(ConfigurationError, match="the fifth weekday of a month"):
+        windows.document(at("0 0 * * FRI#5", ""), Manner(), NOW)
     with pytest.raises(ConfigurationError, match="a list of"):
         launchd.intervals(at("1-59 1-23 1-9 * *", ""), NOW)
 

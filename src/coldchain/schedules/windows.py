@@ -124,6 +124,8 @@ def _add_triggers(triggers: Element, task: Task, now: datetime) -> None:
     calendar = calendar_of(task)
     if calendar.days and calendar.weekdays and not calendar.either:
         raise cannot(task, "certain days of the month that are certain days of the week too")
+    if any(number == 5 for _, number in calendar.weekdays or ()):
+        raise cannot(task, "the fifth weekday of a month")  # weekType: 1 to 4, or the last, which is another
     times = [hour * 60 + minute for hour in calendar.hours for minute in calendar.minutes]
     step = _even_step(times)
     starts = times[:1] if step else times
@@ -133,6 +135,8 @@ def _add_triggers(triggers: Element, task: Task, now: datetime) -> None:
     for day in days:
         for start in starts:
             trigger = _inside(triggers, "CalendarTrigger")
+            first = f"{now:%Y-%m-%d}T{start // 60:02}:{start % 60:02}:00"
+            _texts(trigger, Enabled="true", StartBoundary=first)
             if step:
                 # A minute more than to the last one; a whole day where it never ends.
                 span = times[-1] - times[0]
@@ -143,8 +147,6 @@ def _add_triggers(triggers: Element, task: Task, now: datetime) -> None:
                     Duration=_duration(length),
                     StopAtDurationEnd="false",
                 )
-            first = f"{now:%Y-%m-%d}T{start // 60:02}:{start % 60:02}:00"
-            _texts(trigger, StartBoundary=first, Enabled="true")
             trigger.append(day)
 
 
