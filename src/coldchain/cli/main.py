@@ -31,6 +31,10 @@ from coldchain.cli import (
     schedule,
     service,
     simulate,
+    start,
+    status,
+    stop,
+    watch,
     why,
     wrap,
 )
@@ -97,7 +101,7 @@ def _options(
 
 for module in (
     inspect, init, doctor, plan, run, listing, find, why, check, restore, history, report, fleet, metrics, rebuild,
-    simulate, wrap, schedule, service,
+    simulate, wrap, schedule, service, watch, start, stop, status,
 ):  # fmt: skip
     module.add_to(app)
 

@@ -6,11 +6,14 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from coldchain.stores.base import Store
+from coldchain.model import Entry, Oddity
+
+Listing = Callable[[], Iterable[Entry | Oddity]]
+"""Everything at a source; raises ColdchainError where it cannot be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,11 @@ def places_of(paths: frozenset[str], start: str) -> bool:
     return any(path.startswith(start) or (path.endswith("/") and start.startswith(path)) or not path for path in paths)
 
 
-def open_ear(source: Store, folder: str | None, *, poll_s: float | None) -> Ear:
+def open_ear(listing: Listing, folder: str | None, *, poll_s: float | None) -> Ear:
     """The best way to listen to a source: events for a local folder that has them, else looks.
 
     Args:
-        source: for looks.
+        listing: for looks.
         folder: where the source is a folder of this machine, its path.
         poll_s: how often to look where somebody insists on looks; None for events where there are any.
     """
@@ -59,9 +62,9 @@ def open_ear(source: Store, folder: str | None, *, poll_s: float | None) -> Ear:
     from coldchain.hints.polling import Polling
 
     if poll_s is not None or folder is None:
-        return Polling(source, poll_s)
+        return Polling(listing, poll_s)
     if without_events(folder):
-        return Polling(source, None)
+        return Polling(listing, None)
     from coldchain.hints.events import Events
 
-    return Events(folder, lambda: Polling(source, None))
+    return Events(folder, lambda: Polling(listing, None))

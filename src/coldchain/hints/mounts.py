@@ -4,33 +4,10 @@ from __future__ import annotations
 
 import os
 
-_REMOTE = frozenset(
-    [
-        "9p",
-        "acfs",
-        "afpfs",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "davfs",
-        "drvfs",
-        "glusterfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "prl_fs",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "vboxsf",
-        "virtiofs",
-        "vmhgfs",
-        "webdav",
-    ]
-)
+_REMOTE = {
+    *("9p", "acfs", "afpfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "glusterfs", "lustre"),
+    *("ncpfs", "nfs", "nfs4", "prl_fs", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs", "webdav"),
+}
 """Linux' inotify(7), "Limitations and caveats": it "reports only events that a user-space program triggers through the
 filesystem API.  As a result, it does not catch remote events that occur on network filesystems."  The same holds for
 the folders that a machine shares with its virtual machines."""

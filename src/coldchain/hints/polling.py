@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 
 from coldchain.errors import ColdchainError
-from coldchain.hints.base import NOTHING, Hints
-from coldchain.stores.base import Store
+from coldchain.hints.base import NOTHING, Hints, Listing
 
 _USUAL_S = 30.0
 _SHARE = 100
@@ -22,8 +21,8 @@ class Polling:
     The first look finds nothing: whoever listens has just looked.
     """
 
-    def __init__(self, source: Store, every_s: float | None) -> None:
-        self._source, self._asked_s = source, every_s
+    def __init__(self, listing: Listing, every_s: float | None) -> None:
+        self._listing, self._asked_s = listing, every_s
         self._every_s = _USUAL_S if every_s is None else every_s
         self._folders: dict[str, int] | None = None
         self._last = -self._every_s
@@ -40,7 +39,7 @@ class Polling:
         return self._look(stopping)
 
     def close(self) -> None:
-        """See ``Ear``; the source is whoever's who opened it."""
+        """See ``Ear``; nothing is open between looks."""
 
     def _look(self, stopping: Callable[[], bool]) -> Hints:
         begun = time.monotonic()
@@ -63,7 +62,7 @@ class Polling:
     def _numbers(self, stopping: Callable[[], bool]) -> dict[str, int] | None:
         """For each folder the sum of what its files look like: the order of a listing does not matter to it."""
         found: dict[str, int] = {}
-        for number, entry in enumerate(self._source.list()):
+        for number, entry in enumerate(self._listing()):
             folder = entry.path.rpartition("/")[0]
             found[folder] = (found.get(folder, 0) + hash(entry)) & 0xFFFF_FFFF_FFFF_FFFF
             if not number % _ASKED_EVERY and stopping():

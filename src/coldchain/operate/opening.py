@@ -38,6 +38,8 @@ class Wish:
     datasets: frozenset[str] = frozenset()
     """Only these datasets; none for all."""
     command: str = "run"
+    vanishing: bool = False
+    """Whether it is no error when one of the datasets is not there (any more)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ from coldchain.steps.scan import Walks, growing, scan
 from coldchain.steps.select import select_datasets
 from coldchain.steps.settle import Settling
 
+ACQUIRING = "acquiring"
+"""The word in ``pause_while`` for: nothing is carried while a dataset is being acquired."""
+
 
 def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundings) -> Draft:
     """Plan the whole job; raises what stops a run before anything is written."""
@@ -35,11 +38,12 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
     walks = Walks(opened_job.source)
     for dataset in _chosen(selected.datasets, wish, job):
         _plan_dataset(_Planning(opened_job, draft, ledger, walks, now, around.monitor), dataset)
-    check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
+    if not wish.vanishing:  # else it is the few datasets of a hint that are empty, not the source
+        check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
     if not draft.selected.files:
         raise NothingSelected(f"{job.name}: {job.source.url} has no file that the job selects")
     _brake(opened_job, wish)
-    draft.seal(undisturbed=opened_job.instrument.habits.undisturbed)
+    draft.seal(undisturbed=opened_job.instrument.habits.undisturbed or ACQUIRING in job.pause_while)
     around.monitor.planned(draft.to_read.files, draft.to_read.size_bytes)
     return draft
 
@@ -48,7 +52,7 @@ def _chosen(found: list[Dataset], wish: Wish, job: Job) -> list[Dataset]:
     if not wish.datasets:
         return found
     known = {dataset.name for dataset in found}
-    if absent := sorted(wish.datasets - known):
+    if not wish.vanishing and (absent := sorted(wish.datasets - known)):
         names = ", ".join(sorted(known)[:10])
         raise UsageError(f"{job.name}: {job.source.url} holds no dataset {absent[0]!r}; there are: {names}")
     return [dataset for dataset in found if dataset.name in wish.datasets]
