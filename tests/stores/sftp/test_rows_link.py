@@ -55,8 +55,8 @@ def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_sshd: Sshd, 
 
 
 def test_row_80_a_slow_link_that_is_reset_costs_time_only(sshd: Sshd, tmp_path: Path) -> None:
-    """300 kB/s, 200 ms, and one reset in the middle; a patience that is shorter than the whole file takes."""
-    link = SlowLink(sshd.port, bytes_per_s=300_000, latency_s=0.2, reset_after_bytes=500_000)
+    """300 kB/s, 100 ms there and back, and one reset in the middle; a patience that is shorter than the whole file takes."""
+    link = SlowLink(sshd.port, bytes_per_s=300_000, latency_s=0.05, reset_after_bytes=500_000)
     try:
         near = Sshd(tmp_path / "link", link.port)
         root = tmp_path / "nas"
@@ -64,8 +64,8 @@ def test_row_80_a_slow_link_that_is_reset_costs_time_only(sshd: Sshd, tmp_path: 
         public = (sshd.folder / "host.pub").read_text()
         (tmp_path / "known").write_text(f"[127.0.0.1]:{link.port} {public}")
         world = Remote(tmp_path / "w", root, near.url(root), options)
-        world.acquire(20, 2000)
-        world.acquire(1, 3 * MIB // 2, "large")
+        world.acquire(10, 2000)
+        world.acquire(1, MIB, "large")
         ended = world.ended(world.started())
         assert link.resets == 1
         assert ended.code == 0, ended.said
