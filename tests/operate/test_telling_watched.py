@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coldchain.config.values import Channel, Config, Destination, Job, Mail, Security, When
-from coldchain.errors import ColdchainError, DestinationAbsent, SourceAbsent
+from coldchain.errors import ColdchainError, DestinationAbsent, LedgerError, SourceAbsent
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Fate
 from coldchain.model import Place, State, Tally, Trouble
@@ -216,11 +216,59 @@ def test_a_digest_is_sent_once_when_it_is_due_and_names_what_still_fails(world: 
     assert "none: it is silent" in str(world.office.mails[-1].get_body(("plain",)))
 
 
+def test_a_recipient_who_is_put_off_gets_it_later_and_the_others_not_twice(world: World) -> None:
+    mail = world.config.channels["crew"].mail
+    assert mail is not None
+    with_channel(world, mail=replace(mail, to=("anna@example.org", "bert@example.org")))
+    world.office.greylisted = ("bert@example.org",)
+    world.look(dataset("day1"))
+    world.office.greylisted = ()
+    for _ in range(3):
+        world.now += timedelta(minutes=2)
+        deliver_due(world.config, world.ledger, world.around)
+    assert [one.rcpt_tos for one in world.office.envelopes] == [["anna@example.org"], ["bert@example.org"]]
+    assert world.office.mails[0]["Message-ID"] == world.office.mails[1]["Message-ID"]
+
+
+def test_a_recipient_who_is_refused_for_good_is_named_and_not_tried_again(world: World) -> None:
+    mail = world.config.channels["crew"].mail
+    assert mail is not None
+    with_channel(world, mail=replace(mail, to=("anna@example.org", "bert@example.org")))
+    world.office.rejected = ("bert@example.org",)
+    world.look(dataset("day1"))
+    assert [one.rcpt_tos for one in world.office.envelopes] == [["anna@example.org"]]
+    (sent,) = world.ledger.messages(Fate.SENT)
+    assert "bert@example.org: 550" in sent.said
+    assert not world.ledger.messages(Fate.WAITING)
+
+
+def test_a_server_that_refuses_one_message_is_not_asked_for_each_of_those_that_wait(world: World) -> None:
+    world.office.answer = "451 busy"
+    world.look(dataset("day1"))
+    world.look(dataset("day2"))
+    assert [one.tries for one in world.ledger.messages(Fate.WAITING)] == [2, 0]
+
+
 def test_when_the_ledger_cannot_be_written_the_message_goes_at_once(world: World) -> None:
     with Ledger.open_read_only(world.config.ledger_url) as ledger:
         ending = Ending(world.job, "run", NOW, NOW, error=SourceAbsent("rig: away"))
         tell(world.config, ending, ledger, world.around)
     assert world.subjects == ["TROUBLE: it could not run: rig: away"]
+
+
+def test_when_the_ledger_cannot_even_be_read_the_alarm_goes_at_once(world: World) -> None:
+    world.ledger.close()
+    ending = Ending(world.job, "run", NOW, NOW, error=LedgerError("the ledger is damaged"))
+    tell(world.config, ending, world.ledger, world.around)
+    assert world.subjects == ["TROUBLE: it could not run: the ledger is damaged"]
+
+
+def test_a_side_that_cannot_be_counted_again_does_not_cost_the_message(world: World) -> None:
+    with_channel(world, recount=True)
+    Path(world.job.source.url).rmdir()
+    world.look(dataset("day1", failed=1), troubles=[failed("a")], watched=False)
+    (mail,) = world.office.mails
+    assert "Not counted again" in str(mail.get_body(("plain",)))
 
 
 def test_a_message_that_nobody_takes_for_a_week_is_given_up_and_the_history_says_so(world: World) -> None:

@@ -59,6 +59,8 @@ def counted(job: Job, report: Report, ledger: Ledger) -> tuple[Table | Listing, 
         return (Listing("Not counted again", (trouble(error),)),)
     except ColdchainError as error:
         return (Listing("Not counted again", (str(error),)),)
+    except Exception as error:  # as in ``held``: a count that fails must not cost the message
+        return (Listing("Not counted again", (f"this is a bug in coldchain ({type(error).__name__})",)),)
     columns = ("", "by our records", "by a fresh listing", "rsync --dry-run")
     lines = [f"{one.title}: {said}" for one in counts for said in one.differences]
     more = sum(one.more for one in counts) + max(0, len(lines) - _NAMED)
@@ -79,8 +81,8 @@ def held(job: Job) -> dict[str, Tally]:
     for name, place in [("", job.source), *((one.name, one.place) for one in job.destinations)]:
         try:
             found[name] = sum((Tally(1, size) for _, size in listed(place, Range(without={OWN_FOLDER}))), Tally())
-        except Exception:  # libraries of stores have errors of their own, and counting must never stop a run (P13)
-            _log.info("%s could not be counted", name or "the source", exc_info=True)
+        except Exception as error:  # libraries of stores have errors of their own; counting never stops a run (P13)
+            _log.info("%s could not be counted: %s", name or "the source", type(error).__name__)
     return found
 
 

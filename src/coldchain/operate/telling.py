@@ -14,8 +14,8 @@ from coldchain.ledger.messages import Post
 from coldchain.ledger.messages import Told as Remembered
 from coldchain.monitor import Surroundings
 from coldchain.operate.digest import digests_due
-from coldchain.operate.letters import Told
-from coldchain.operate.news import Found, news_of
+from coldchain.operate.letters import Told, run_letter
+from coldchain.operate.news import Found, News, news_of, thread_of
 from coldchain.operate.posting import BUDGET_S, deliver_due, posts_of, send_directly
 from coldchain.operate.recounting import counted, wholes
 
@@ -38,7 +38,10 @@ def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -
     posts: list[Post] = []
     remembered: list[Remembered] = []
     for channel in ending.job.notify:
-        found = _news(config, channel, ending, ledger, around)
+        try:
+            found = _news(config, channel, ending, ledger, around)
+        except LedgerError:  # it cannot even be read: what is trouble is told without asking what was told before
+            found = _alarm(config, ending, around)
         remembered += found.told
         for news in found.news:
             posts += posts_of(channel, news.letter, news.key, ledger.id, around)
@@ -52,6 +55,13 @@ def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -
         return
     digests_due(config, ledger, around)
     deliver_due(config, ledger, around, budget_s=_STOPPING_S if around.monitor.stopping else BUDGET_S)
+
+
+def _alarm(config: Config, ending: Ending, around: Surroundings) -> Found:
+    if not ending.exit_code:
+        return Found()
+    letter, job = run_letter(ending, Told(config, around.host)), ending.job.name
+    return Found([News(letter, (job, "alarm", ending.started.isoformat(), thread_of(job)))])
 
 
 def _news(config: Config, channel: Channel, ending: Ending, ledger: Ledger, around: Surroundings) -> Found:
