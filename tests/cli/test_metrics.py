@@ -218,3 +218,27 @@ def test_a_drop_now_and_then_does_not_keep_a_line_for_ever(listening: Listening)
         except OSError:
             pass
     assert time.monotonic() - begun < 20
+
+
+def test_start_lets_somebody_answer_and_stop_ends_it(stored: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    stored.configure(CONFIGURATION.replace("version = 1", f'version = 1\nlisten = "127.0.0.1:{port}"'))
+    try:
+        ended = stored.type("start")
+        assert ended.code == 0
+        assert f"metrics: http://127.0.0.1:{port}/metrics" in ended.out
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"all is well\n"
+        connection.close()
+    finally:
+        assert stored.type("stop").code == 0
+    limit = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            break
+        assert time.monotonic() < limit
+        time.sleep(0.1)

@@ -37,6 +37,7 @@ def metrics(
     config: Path | None = session.CONFIG,
     listen: str = typer.Option("", "--listen", metavar="HOST:PORT", help="Answer there, until stopped."),
     public: bool = typer.Option(False, "--public", help="HOST may be an address that others can reach."),
+    while_started: bool = typer.Option(False, "--while-started", help="Only while a job is started (coldchain start)."),
     settings: list[str] = session.SET,
 ) -> int:
     """Print, or listen."""
@@ -45,9 +46,9 @@ def metrics(
     if listen:
         from coldchain.cli.metrics_listen import serve
 
-        return serve(configuration, wanted, listen, public=public)
-    if public:
-        raise UsageError("--public says something about --listen, which is missing")
+        return serve(configuration, wanted, listen, public=public, while_started=while_started)
+    if public or while_started:
+        raise UsageError("--public and --while-started say something about --listen, which is missing")
     sys.stdout.write(page(configuration, wanted).decode())
     return 0
 

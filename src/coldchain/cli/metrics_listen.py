@@ -35,7 +35,7 @@ _TEXT = "text/plain; charset=utf-8"
 Answer = tuple[int, str, bytes]
 
 
-def serve(config: Config, jobs: list[Job], where: str, *, public: bool) -> int:
+def serve(config: Config, jobs: list[Job], where: str, *, public: bool, while_started: bool) -> int:
     """Answer until somebody stops this process; raises UsageError for an address that is none, or may not be used."""
     host, port = _address(where)
     if not _is_loopback(host):
@@ -43,6 +43,8 @@ def serve(config: Config, jobs: list[Job], where: str, *, public: bool) -> int:
             raise UsageError(f"--listen {where}: others can reach that address; if they may: --public")
         complain(f"whoever can reach {where} can read the metrics; there is no password")
     pages = {"/metrics": _Page(lambda: _metrics(config, jobs)), "/healthz": _Page(lambda: _health(config, jobs))}
+    from coldchain.operate.agent import read_states
+
     try:
         server = _Server(host, port, pages)
     except OSError as error:
@@ -52,7 +54,8 @@ def serve(config: Config, jobs: list[Job], where: str, *, public: bool) -> int:
     print(f"http://{host if ':' not in host else f'[{host}]'}:{server.server_address[1]}/metrics", flush=True)
     try:
         while not STOPPING.wait(1.0):
-            pass
+            if while_started and not read_states(config.state / "agents"):
+                break  # each was stopped as it should be: one that died leaves its state
     finally:
         server.shutdown()
         server.server_close()

@@ -126,7 +126,10 @@ def _host(key: str) -> str:
     from coldchain.ledger.quoting import unquote_dataset
 
     quoted = key.rpartition("/")[2].removesuffix(".json")
-    return unquote_dataset(quoted) or quoted
+    try:
+        return unquote_dataset(quoted) or quoted
+    except UnicodeError:  # no name that an agent makes
+        return quoted
 
 
 def _clock(latest: datetime | None, mtime_ns: int) -> tuple[timedelta, str]:
