@@ -55,7 +55,7 @@ def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_sshd: Sshd, 
 
 
 def test_row_80_a_slow_link_that_is_reset_costs_time_only(sshd: Sshd, tmp_path: Path) -> None:
-    """300 kB/s, 100 ms there and back, and one reset in the middle; a patience that is shorter than the whole file takes."""
+    """300 kB/s, 100 ms there and back, one reset in the middle; the patience is shorter than the whole file takes."""
     link = SlowLink(sshd.port, bytes_per_s=300_000, latency_s=0.05, reset_after_bytes=500_000)
     try:
         near = Sshd(tmp_path / "link", link.port)
