@@ -89,7 +89,17 @@ class Caller:
     def items(self, fs: str, folder: str) -> list[Facts]:
         """What rclone shows directly in a folder."""
         found = self.about(fs, "operations/list", folder, remote=folder, opt={"noMimeType": True}).get("list")
-        return found if isinstance(found, list) else []
+        if not isinstance(found, list):  # an answer without a list is not that of an empty folder
+            raise self._senseless(folder)
+        return found
+
+    def item(self, fs: str, path: str, asked: Facts) -> Facts | None:
+        """What rclone says of one name; None when nothing is there."""
+        answer = self.about(fs, "operations/stat", path, remote=path, opt=asked)
+        found = answer.get("item", answer)
+        if found is answer or not isinstance(found, dict | None):
+            raise self._senseless(path)
+        return found
 
     def telling(self, fs: str, folder: str) -> tuple[list[Facts], list[LeftOut]]:
         """What rclone shows in a folder, and what it says that it left out; one listing after the other."""
@@ -120,12 +130,15 @@ class Caller:
         finally:
             connection.close()
         try:
-            facts: Facts = json.loads(content)
-        except ValueError:
-            facts = {"error": content.decode(errors="replace")}
-        if status == 200:
-            return facts
-        raise self.error(str(facts.get("error", "")), status, key)
+            facts = json.loads(content)
+        except (ValueError, RecursionError):
+            facts = None
+        if status != 200:
+            said = facts.get("error", "") if isinstance(facts, dict) else content.decode(errors="replace")
+            raise self.error(str(said), status, key)
+        if not isinstance(facts, dict):
+            raise self._senseless(key)
+        return facts
 
     def open(self, key: str, span: str = "") -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Begin to fetch a file; whoever asks closes both."""
@@ -150,6 +163,9 @@ class Caller:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._broken(error, key) from error
+
+    def _senseless(self, key: str) -> Unreliable:
+        return Unreliable("rclone's answer makes no sense", url=self.where.url, key=key)
 
     def _broken(self, error: Exception, key: str) -> StoreError:
         """Our own connection to rclone failed; that of rclone to the remote would be an error in its words."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from coldchain.errors import ConfigurationError, StoreGone
 from coldchain.stores.rclone import keeper
 from coldchain.stores.rclone.ear import Ear
+from coldchain.stores.rclone.folders import private_folder, sweep
 from coldchain.stores.rclone.program import environment, find_program, python
 from coldchain.stores.rclone.where import Manner
 
@@ -42,8 +43,9 @@ class Daemon:
         if manner.config and not Path(manner.config).is_file():
             raise ConfigurationError(f"rclone: there is no configuration {manner.config}; correct the option `config`")
         program = find_program(manner.program)
-        self.spool = _private_folder(manner.spool)
-        folder = _private_folder("" if len(tempfile.gettempdir()) < _LONGEST_SOCKET_PATH - 40 else "/tmp")  # noqa: S108
+        sweep(manner.spool)
+        self.spool, spool_lock = private_folder(manner.spool)
+        folder, lock = private_folder("" if len(tempfile.gettempdir()) < _LONGEST_SOCKET_PATH - 40 else "/tmp")  # noqa: S108
         self.socket = f"{folder}/rc"
         user, password = secrets.token_hex(8), secrets.token_hex(24)
         self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -59,7 +61,10 @@ class Daemon:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=(spool_lock, lock),
         )
+        for one in (spool_lock, lock):  # the keeper holds them, for as long as somebody lives there
+            os.close(one)
         self._end = weakref.finalize(self, _end, self._process, [folder, self.spool], os.getpid())
         threading.Thread(target=self.ear.listen, args=(self._process.stderr,), daemon=True).start()
         self._wait_until_ready()
@@ -122,15 +127,6 @@ _FLAGS = (
     # else each file of a listing of S3 or Swift costs a request of its own
     *("--use-server-modtime", "--max-stats-groups", "100000"),
 )
-
-
-def _private_folder(within: str) -> str:
-    try:
-        return tempfile.mkdtemp(prefix="coldchain-rclone-", dir=within or None)  # of mode 0700
-    except OSError as error:
-        raise ConfigurationError(
-            f"rclone: no folder can be made in {within or 'the temporary folder'}: {error}"
-        ) from None
 
 
 def _end(process: subprocess.Popen[bytes], folders: list[str], owner: int) -> None:

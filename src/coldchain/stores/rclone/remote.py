@@ -124,9 +124,7 @@ class Remote:
         if algorithm:
             asked |= {"showHash": True, "hashTypes": [algorithm]}
         try:
-            found = self.call.about(self.view.plain, "operations/stat", path, remote=self.checked(path), opt=asked).get(
-                "item"
-            )
+            return self.call.item(self.view.plain, self.checked(path), asked)
         except NotFound:
             return None
         except StoreError as error:
@@ -134,7 +132,6 @@ class Remote:
             if isinstance(error, FileExistsError):
                 return None
             raise
-        return found if found is None or isinstance(found, dict) else None
 
     @property
     def view(self) -> View:
