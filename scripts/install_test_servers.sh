@@ -35,6 +35,9 @@ need samba smbd                                                     # a real SMB
 need cifs-utils mount.cifs                                          # ... mounted by a kernel
 need coreutils sha256sum                                            # the judge of our manifests
 need util-linux mount
+need chromium chromium chromium-browser                              # draws the page of a run
+need fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+need rsync rsync                                                    # counts again what a message tells
 need systemd systemd-analyze                                        # judges of what is installed by schedule
 need cron crontab
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -117,3 +119,32 @@ def test_a_fleet_is_read_from_a_bucket_with_its_own_times(desk: Desk, weed: Serv
     ended = desk.type("fleet", "near")
     assert ended.code == 3
     assert ended.out.startswith("damaged")
+
+
+def test_people_hear_of_trouble_only_and_of_a_slip_in_the_name_of_the_channel(expected: Desk) -> None:
+    heard: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Be quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        text = (expected.folder / "coldchain.toml").read_text()
+        expected.configure(text + f'[notify.crew]\nurls = ["json://127.0.0.1:{server.server_address[1]}/"]\n')
+        assert expected.type("fleet", "near", "--notify", "crew").code == 0
+        assert heard == []
+        program = expected.start("fleet", "near", "--late", "1 us", "--notify", "crew")
+        err = program.communicate(timeout=60)[1]
+        assert (program.returncode, err, len(heard)) == (3, b"", 1)
+        assert b"late: was heard" in heard[0]
+        assert "did you mean 'crew'" in expected.type("fleet", "near", "--notify", "krew").err
+        server.shutdown()
+    ended = expected.type("fleet", "near", "--late", "1 us", "--notify", "crew")
+    assert ended.code == 3
+    assert "crew" in ended.err

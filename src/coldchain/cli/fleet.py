@@ -12,6 +12,7 @@ from coldchain.cli.printing import complain, name, sentence, show_json, tally
 from coldchain.errors import ColdchainError, ConfigurationError, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from coldchain.model import Place, Tally
@@ -38,28 +39,33 @@ def fleet(
     late: str = typer.Option("", "--late", metavar="SPAN", help="Silent for longer is late, as '26 h'."),
     nothing_new: str = typer.Option("", "--nothing-new", metavar="SPAN", help="Nothing new for longer is trouble."),
     ignore: list[str] = typer.Option([], "--ignore", metavar="HOST", help="Retired: HOST or HOST/JOB."),
+    notify: str = typer.Option("", "--notify", metavar="CHANNEL", help="Tell this channel when there is trouble."),
     config: Path | None = session.CONFIG,
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,
 ) -> int:
     """Look; 3 when somebody is late or in trouble, 6 when there is nobody."""
-    from coldchain.operate.fleet import Asked
+    from coldchain.operate.fleet import Agent, Asked
 
     asked = Asked(_span(late), _span(nothing_new), frozenset(ignore))
     now = session.now()
-    trouble = unread = somebody = False
+    tell = _teller(notify, config, settings)
+    somebody, troubled, unread = False, list[Agent](), list[str]()
     for place in _places(where or [], config, settings):
         try:
             for agent in _sorted(place, asked, now):
-                somebody, trouble = True, trouble or agent.condition.is_trouble
+                somebody = True
+                troubled += [agent] if agent.condition.is_trouble else []
                 _show(agent, now, as_json=as_json)
         except ColdchainError as error:
-            unread = True
-            _cannot_read(place, error, as_json=as_json)
+            unread.append(_cannot_read(place, error, as_json=as_json))
     if not somebody and not unread:
         complain("nobody left word there")
         return 6
-    return 3 if trouble or unread else 0
+    if troubled or unread:
+        tell(troubled, unread)
+        return 3
+    return 0
 
 
 def _sorted(place: Place, asked: Asked, now: datetime) -> list[Agent]:
@@ -69,12 +75,34 @@ def _sorted(place: Place, asked: Asked, now: datetime) -> list[Agent]:
     return sorted(read_fleet(place, asked, now), key=lambda one: (not one.condition.is_trouble, one.host, one.job))
 
 
-def _cannot_read(place: Place, error: ColdchainError, *, as_json: bool) -> None:
+def _cannot_read(place: Place, error: ColdchainError, *, as_json: bool) -> str:
     said = sentence(error) if isinstance(error, StoreError) and error.url else f"{place.url}: {error}"
     complain(f"{said}; nothing is known of those who write there")
     if as_json:
         values = {"job": None, "error": said, "exit_code": error.exit_code}
         show_json({"format": "coldchain-error", "version": 1, **values})
+    return said
+
+
+def _teller(channel: str, config: Path | None, settings: list[str]) -> Callable[[list[Agent], list[str]], None]:
+    """Who tells people of trouble; a slip in the name of the channel is found before anything is read."""
+    if not channel:
+        return lambda troubled, unread: None
+    from coldchain.config.problems import suggestion
+    from coldchain.monitor import SILENT
+    from coldchain.operate.fleet_news import tell_of_trouble
+
+    configuration = session.load(config, settings)
+    if channel not in configuration.channels:
+        known = configuration.channels
+        raise UsageError(f"--notify {channel}: there is no [notify.{channel}]; {suggestion(channel, known)}")
+
+    def tell(troubled: list[Agent], unread: list[str]) -> None:
+        around = session.surroundings(SILENT)
+        for said in tell_of_trouble(configuration, configuration.channels[channel], troubled, unread, around):
+            complain(said)
+
+    return tell
 
 
 def _span(text: str) -> timedelta | None:
