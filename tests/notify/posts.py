@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import warnings
@@ -73,8 +74,6 @@ class _Controller(Controller):
 
     def _trigger_server(self) -> None:
         """Look whether it answers, without a certificate: ours are for those who come by name."""
-        import socket
-
         socket.create_connection((self.hostname, self.port), 5).close()
 
 
@@ -120,8 +119,6 @@ def serving(
 @contextmanager
 def saying(*words: bytes, then_drip: bytes = b"") -> Iterator[int]:
     """A server that says these words one by one, whatever it is told, then drips a byte now and then, or nothing."""
-    import socket
-
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -157,9 +154,19 @@ def saying(*words: bytes, then_drip: bytes = b"") -> Iterator[int]:
         thread.join(5)
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    import socket
+NOBODY = 9
+"""A port of this machine at which nothing answers: no program without privileges gets it."""
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+
+@contextmanager
+def closed() -> Iterator[int]:
+    """A port that nobody else gets while the block lasts, and at which nothing answers."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
+def free_port() -> int:
+    """A port that nobody listens at just now."""
+    with closed() as port:
+        return port

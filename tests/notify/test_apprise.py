@@ -10,7 +10,7 @@ import pytest
 
 from coldchain.config.values import Channel
 from coldchain.notify.base import Line, Message, NotifyError, NotifyRefused, Tone, lines_of
-from tests.notify.posts import free_port, saying
+from tests.notify.posts import NOBODY, saying
 from tests.operate.test_telling import CANARY, webhook
 
 # Apprise imports its hundred services when the first one is asked for, and some of them use what is going away.
@@ -45,7 +45,7 @@ def test_a_service_that_refuses_is_told_by_its_answer_and_never_by_its_key(
 def test_a_service_that_is_away_or_none_at_all_is_said_without_its_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(NotifyError) as away:
-        line(f"json://localhost:{free_port()}/{CANARY}").send(NEWS, (), 10)
+        line(f"json://localhost:{NOBODY}/{CANARY}").send(NEWS, (), 10)
     with pytest.raises(NotifyRefused, match="does not understand") as nonsense:
         line(f"nonsense://{CANARY}").send(NEWS, (), 10)
     assert CANARY not in f"{away.value} {nonsense.value} {caplog.text}"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from coldchain.config.values import Mail, Security
 from coldchain.notify.base import Message, NotifyError, NotifyRefused, Tone, lines_of
 from coldchain.notify.mail import MailLine, compose
-from tests.notify.posts import PASSWORD, USER, Authority, Office, free_port, saying, serving
+from tests.notify.posts import NOBODY, PASSWORD, USER, Authority, Office, saying, serving
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 NEWS = Message(
@@ -222,7 +222,7 @@ def test_a_server_that_stalls_or_drips_holds_nobody_up_for_longer_than_patience(
 
 def test_a_server_that_is_down_is_said_in_words() -> None:
     with pytest.raises(NotifyError, match=r"127\.0\.0\.1 cannot be reached"):
-        line(free_port()).send(NEWS, (), 5)
+        line(NOBODY).send(NEWS, (), 5)
 
 
 def test_trouble_goes_to_those_who_look_after_it_and_its_end_to_both() -> None:

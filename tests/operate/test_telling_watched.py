@@ -19,6 +19,7 @@ from coldchain.operate.digest import send_due
 from coldchain.operate.ending import Ending, run_and_tell
 from coldchain.operate.opening import Wish
 from coldchain.operate.telling import deliver_due, tell
+from coldchain.operate.trying import examine_spool
 from coldchain.steps.identify import Consent
 from coldchain.steps.report import DatasetReport, Report
 from coldchain.verdict import Condition, Verdict
@@ -281,6 +282,8 @@ def test_a_message_that_nobody_takes_for_a_week_is_given_up_and_the_history_says
     (lost,) = world.ledger.messages(Fate.GIVEN_UP)
     assert "554" in lost.said
     assert [one.kind for one in world.ledger.events(job="rig", limit=1)] == ["message-given-up"]
+    assert [advice.ok for advice in examine_spool(world.ledger, world.now)] == [False]
+    assert not list(examine_spool(world.ledger, world.now + timedelta(days=60)))
     assert world.ledger.verify_chain().first_broken is None
 
 

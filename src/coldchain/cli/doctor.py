@@ -61,7 +61,7 @@ def doctor(
         ok &= _show("", _advice(True, "ledger", f"{len(ledger.runs(None, 1000)):,} runs"), as_json=as_json)
         for advice in examine_machine(runs[0].ended if runs else None, around.clock()):
             ok &= _show("", advice, as_json=as_json)
-        for advice in examine_spool(ledger):
+        for advice in examine_spool(ledger, around.clock()):
             ok &= _show("", advice, as_json=as_json)
         for job in chosen(configuration, jobs):
             for advice in examine_job(job, ledger, around):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from coldchain.config.values import Channel, Config
 from coldchain.ledger.ledger import Ledger
@@ -16,6 +17,8 @@ from coldchain.operate.letters import trial_letter
 from coldchain.operate.posting import channels_of, deliver_due
 
 _PATIENCE_S = 20.0
+_REMEMBERED = timedelta(days=30)
+"""For so long the doctor calls a message that never arrived trouble."""
 
 
 def try_channels(config: Config, around: Surroundings) -> Iterator[Advice]:
@@ -45,12 +48,13 @@ def _try(channel: Channel, line: Line, around: Surroundings) -> Advice:
     return Advice(True, what, f"{line.name}: a test was taken{to}")
 
 
-def examine_spool(ledger: Ledger) -> Iterator[Advice]:
-    """Whether messages wait, or never arrived; says nothing when all were sent."""
+def examine_spool(ledger: Ledger, now: datetime) -> Iterator[Advice]:
+    """Whether messages wait, or never arrived in the last weeks; says nothing when all were sent."""
     if waiting := ledger.messages(Fate.WAITING, 1):
         yield Advice(None, "messages", _said(ledger.count_messages(Fate.WAITING), "wait to be sent", waiting[0]))
-    if lost := ledger.messages(Fate.GIVEN_UP, 1):
-        yield Advice(False, "messages", _said(ledger.count_messages(Fate.GIVEN_UP), "were given up", lost[0]))
+    given_up = ledger.messages(Fate.GIVEN_UP, 1000)
+    if lost := [one for one in given_up if one.created is not None and now - one.created < _REMEMBERED]:
+        yield Advice(False, "messages", _said(len(lost), "were given up", lost[0]))
 
 
 def deliver_waiting(config: Config, ledger: Ledger, around: Surroundings) -> Advice:
