@@ -150,6 +150,10 @@ class Ledger:
         """What lies of each dataset at each destination, ascending by dataset, then destination."""
         return self._records.tallies(job)
 
+    def together(self) -> AbstractContextManager[object]:
+        """A block in which all that is written is one transaction: durable when the block ends well, else nothing."""
+        return self._database.write()
+
     def record(self, run: int, job: str, dataset: str, outcomes: Sequence[Verified], now: datetime) -> None:
         """Write down what was proved, and an event for each, in one transaction: durable when this returns.
 

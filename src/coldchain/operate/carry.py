@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import Protocol
 
 from coldchain.config.values import Job
 from coldchain.content.batches import in_batches
@@ -25,6 +26,19 @@ from coldchain.stores.base import Store
 ATTEMPTS = 3
 
 Take = Callable[[Sequence[Outcome]], None]
+
+
+class Owner(Protocol):
+    """Whose files are carried."""
+
+    def take(self, outcomes: Sequence[Outcome], /) -> None:
+        """These are final."""
+
+    def reason_to_wait(self, entry: Entry, /) -> str:
+        """Say why a file that changed must be left alone for now, or ""."""
+
+    def moved(self, path: str, /) -> None:
+        """A file is sent as it was after planning."""
 
 
 class Gathering:
@@ -59,22 +73,17 @@ class Carrier:
         self._volumes = {aim.name: aim.volume for aim in aims}
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
-        self.moved = False
-        """Whether a file of the last ``carry`` was sent as it was after planning."""
 
-    def carry(self, sends: Iterable[Send], wait: Callable[[Entry], str], take: Take) -> None:
-        """Carry them all, and hand over final outcomes as they come, in this thread.
-
-        ``wait`` says why a file that changed must be left alone for now, or "".
-        """
-        few = Gathering(take)
+    def carry(self, sends: Iterable[Send], owner: Owner) -> None:
+        """Carry them all, and hand over final outcomes as they come, in this thread."""
+        few = Gathering(owner.take)
         again: Spool[Send] = Spool(encode_send, decode_send)
         self._pass(sends, again, few, last=False)
         for attempt in range(2, ATTEMPTS + 1):
             if not len(again):
                 break
             retry, again = again, Spool(encode_send, decode_send)
-            self._pass(self._look_again(retry, wait, few), again, few, last=attempt == ATTEMPTS)
+            self._pass(self._look_again(retry, owner, few), again, few, last=attempt == ATTEMPTS)
             retry.close()
         few.hand_over()
 
@@ -149,7 +158,7 @@ class Carrier:
 
     # --- another try -----------------------------------------------------------------------------------------------
 
-    def _look_again(self, sends: Iterable[Send], wait: Callable[[Entry], str], few: Gathering) -> Iterator[Send]:
+    def _look_again(self, sends: Iterable[Send], owner: Owner, few: Gathering) -> Iterator[Send]:
         """Look at each source file anew: it may have changed, be busy, or be gone."""
         for send in sends:
             try:
@@ -161,11 +170,12 @@ class Carrier:
                 reason = "it went away before it could be read"
                 few.add(_troubles(send, send.targets, reason, State.HELD))
                 continue
-            reason = wait(entry) if entry != send.entry and not send.growing else ""
+            reason = owner.reason_to_wait(entry) if entry != send.entry and not send.growing else ""
             if reason:
                 few.add(_troubles(send, send.targets, f"changed while it was read; {reason}", State.HELD))
             else:
-                self.moved |= entry != send.entry and not send.growing
+                if entry != send.entry and not send.growing:
+                    owner.moved(entry.path)
                 yield send._replace(entry=entry)
 
 

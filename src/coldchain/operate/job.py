@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from coldchain.config.values import Incomplete, Job
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
 from coldchain.content.pool import threads
 from coldchain.errors import ColdchainError, StoreError
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import Action, Hold, Outcome, Refuse, Send, SourceSeen, State, Trouble, Verified
+from coldchain.model import SourceSeen
 from coldchain.monitor import Surroundings
-from coldchain.operate.carry import Carrier, Gathering
+from coldchain.operate.carry import Carrier
+from coldchain.operate.convoy import Run, Traveller, carry_convoy, convoys
 from coldchain.operate.heartbeat import leave_word_of_run, leave_word_of_trouble
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
 from coldchain.operate.sampling import Sampling
 from coldchain.steps.draft import DatasetDraft, Draft
-from coldchain.steps.following import Following
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import publish_manifests
 from coldchain.steps.report import DatasetReport, Report
-from coldchain.steps.scan import growing
-from coldchain.steps.settle import Settling
 from coldchain.verdict import Condition, Remark
 
 _KEPT_TROUBLES = 100
@@ -64,7 +62,7 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repo
             if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
-            _carry_all(_Run(opened_job, ledger, around, report, run, sampling), draft, due, everything=unclean)
+            _carry_all(Run(opened_job, ledger, around, report, run, sampling), draft, due, everything=unclean)
             if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
         except ColdchainError as error:
@@ -99,19 +97,19 @@ def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
 
 
 def _unswept(ledger: Ledger, job: Job) -> set[str]:
-    """The destinations with which no run came well to its end since one was killed, or ever.
+    """The destinations with which the last run that served them did not come well to its end, or none ever did.
 
     A run may serve only some of them, and may lose one on its way.
     """
-    waiting = {destination.name for destination in job.destinations}
+    unknown, unswept = {destination.name for destination in job.destinations}, set[str]()
     for row in ledger.runs(job.name, _RUNS_ASKED):
-        if row.ended is None or not waiting:
+        if row.ended is None or not unknown:
             break
         datasets = row.summary.get("datasets")
         lots = [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
-        troubled = {name for name, lot in lots if lot["failed"]["files"]}  # it may have gone away in the middle
-        waiting -= {name for name, _ in lots} - troubled
-    return waiting
+        unswept |= {name for name, lot in lots if lot["failed"]["files"] and name in unknown}  # it may have gone away
+        unknown -= {name for name, _ in lots}
+    return unswept | unknown
 
 
 def _sweep(opened_job: Opened, names: Collection[str]) -> None:
@@ -133,70 +131,38 @@ def _is_large(planned: DatasetDraft) -> bool:
     return planned.selected.files >= 10 * BATCH_FILES or planned.selected.size_bytes >= 10 * BATCH_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    opened: Opened
-    ledger: Ledger
-    around: Surroundings
-    report: Report
-    number: int
-    sampling: Sampling
-
-
-def _carry_all(run: _Run, draft: Draft, due: set[str], *, everything: bool) -> None:
+def _carry_all(run: Run, draft: Draft, due: set[str], *, everything: bool) -> None:
     job, around = run.opened.job, run.around
     run.report.absent.extend(draft.absent)
     with threads(around.workers) as executor:
         carrier = Carrier(job, run.opened.source, run.opened.aims, run.opened.writer.owner, executor, around)
         waiting = _Waiting()
-        for planned, waves in draft.by_dataset():
-            dataset = run.report.begin(planned.dataset.name, planned.selected, planned.kept)
-            dataset.gone = planned.gone
-            carrier.moved = False
-            changed = _carry_dataset(run, carrier, dataset, planned, waves)
-            if _judge(run, dataset, planned, sure=not carrier.moved) or everything or planned.dataset.name in due:
-                changed |= set(draft.destinations)
-            run.sampling.dataset_ended(dataset)
-            for destination in job.destinations:
-                if destination.name in changed and destination.marker:
-                    waiting.add(destination.name, dataset)
-            if waiting.longest >= _MANIFESTS_TOGETHER or _is_large(planned):
+        for together in convoys(draft):
+            travellers = [Traveller.of(run, planned, waves) for planned, waves in together]
+            carry_convoy(carrier, travellers, run.ledger)
+            for one in travellers:
+                _arrived(run, one, waiting, every=draft.destinations if everything else (), due=due)
+            if waiting.longest >= _MANIFESTS_TOGETHER or any(_is_large(one.planned) for one in travellers):
                 _publish(run, waiting)
         _publish(run, waiting)
     run.report.interrupted = around.monitor.stopping
     draft.close()
 
 
-def _carry_dataset(
-    run: _Run, carrier: Carrier, dataset: DatasetReport, planned: DatasetDraft, waves: list[Iterator[Action]]
-) -> set[str]:
-    """Carry one dataset and record it; returns the destinations that hold something new.
-
-    What says that others are whole travels after them, and only where they all were verified.
-    """
-    job, ledger, clock = run.opened.job, run.ledger, run.around.clock
-    settling = Settling(run.opened.settle, clock(), {}, run.opened.source.busy, growing(job))
-    following = Following(run.opened.instrument, planned.dataset)
-    changed: set[str] = set()
-
-    def take(outcomes: Sequence[Outcome]) -> None:
-        verified = [outcome for outcome in outcomes if isinstance(outcome, Verified)]
-        if verified:
-            ledger.record(run.number, job.name, dataset.name, verified, clock())
-            changed.update(outcome.destination for outcome in verified)
-        following.heed(outcomes)
-        _note(run, dataset, outcomes)
-
-    decided = Gathering(take)
-    for number, wave in enumerate(waves):
-        sends = _sends(wave, run.report.destinations, decided)
-        carrier.carry(following.allowed(sends, decided) if number else sends, settling.reason_to_wait, take)
-        decided.hand_over()
-    ledger.set_looks(job.name, dataset.name, planned.looks)
-    return changed
+def _arrived(run: Run, one: Traveller, waiting: _Waiting, *, every: Collection[str], due: set[str]) -> None:
+    """Judge a dataset that was carried, and remember where its manifests are due."""
+    dataset, planned, job = one.dataset, one.planned, run.opened.job
+    run.ledger.set_looks(job.name, dataset.name, planned.looks)
+    changed = one.changed | set(every)
+    if _judge(run, dataset, planned, sure=not one.moved) or dataset.name in due:
+        changed |= {destination.name for destination in job.destinations}
+    run.sampling.dataset_ended(dataset)
+    for destination in job.destinations:
+        if destination.name in changed and destination.marker:
+            waiting.add(destination.name, dataset)
 
 
-def _judge(run: _Run, dataset: DatasetReport, planned: DatasetDraft, *, sure: bool) -> bool:
+def _judge(run: Run, dataset: DatasetReport, planned: DatasetDraft, *, sure: bool) -> bool:
     """Write down what the instrument says of the dataset; returns whether its manifests must be written for that."""
     judged, job, now = planned.judged, run.opened.job, run.around.clock()
     verdict = judged.verdict
@@ -219,28 +185,6 @@ def _judge(run: _Run, dataset: DatasetReport, planned: DatasetDraft, *, sure: bo
     return known is None or replace(known.verdict, summary="") != replace(verdict, summary="")
 
 
-def _sends(actions: Iterator[Action], destinations: tuple[str, ...], decided: Gathering) -> Iterator[Send]:
-    """Yield what is to be sent; what was decided while planning is gathered."""
-    for action in actions:
-        match action:
-            case Send():
-                yield action
-            case Hold(entry, reason, names):
-                decided.add(Trouble(n, entry.path, entry.size_bytes, State.HELD, reason) for n in names)
-            case Refuse(path, size_bytes, reason, name, state):
-                names = (name,) if name else destinations
-                decided.add(Trouble(n, path, size_bytes, state, reason) for n in names)
-
-
-def _note(run: _Run, dataset: DatasetReport, outcomes: Sequence[Outcome]) -> None:
-    dataset.add(outcomes)
-    troubles = [outcome for outcome in outcomes if isinstance(outcome, Trouble)]
-    if troubles:
-        run.report.integrity += sum(trouble.integrity for trouble in troubles)
-        run.ledger.add_troubles(run.number, run.opened.job.name, dataset.name, troubles)
-    run.around.monitor.finished(len(outcomes))
-
-
 class _Waiting:
     """Datasets whose manifests are due, by destination; and those that lie there complete and wholly verified."""
 
@@ -258,7 +202,7 @@ class _Waiting:
         return max(map(len, self.due.values()), default=0)
 
 
-def _publish(run: _Run, waiting: _Waiting) -> None:
+def _publish(run: Run, waiting: _Waiting) -> None:
     """Write the manifests that wait, and forget that they do; each destination is flushed once for all of them."""
     job, report, ledger, writer = run.opened.job, run.report, run.ledger, run.opened.writer
     for aim in run.opened.aims:

@@ -45,6 +45,8 @@ class DatasetDraft:
     gone: int = 0
     unsettled: int = 0
     """Files that wait because they are, or may be, still being written."""
+    to_read: Tally = Tally()
+    """At most: an instrument may hold some of them back."""
     judged: Judged = field(default_factory=Judged)
 
 
@@ -81,6 +83,7 @@ class Draft:
         draft.unsettled += isinstance(action, Hold)
         if isinstance(action, Send):
             self.to_read += Tally(1, size_bytes)
+            draft.to_read += Tally(1, size_bytes)
         if not isinstance(action, Keep):
             self._waves[wave].append((len(self.datasets) - 1, action))
 
@@ -111,7 +114,8 @@ class Draft:
     def by_dataset(self) -> Iterator[tuple[DatasetDraft, list[Iterator[Action]]]]:
         """Every dataset, also one with nothing to do, with its waves of actions, each ascending by path.
 
-        Read each wave to its end before the next, and all of them before the next dataset.
+        Of each dataset read each wave to its end before the next; and each wave of a dataset before the same wave of
+        the next dataset.
         """
         readings = [_Reading(iter(spool)) for spool in self._waves]
         for number, draft in enumerate(self.datasets):
