@@ -15,7 +15,7 @@ from coldchain.model import State
 from coldchain.operate.restore import Wanted, restore_dataset
 from tests.faults.world import sha256
 from tests.promises.lab import Lab
-from tests.stores.s3.proxy import Act, Proxy, proxied
+from tests.stores.s3.proxy import Act, Exchange, Proxy, proxied
 from tests.stores.s3.serving import Server
 from tests.stores.s3.spoiling import (
     Rot,
@@ -279,6 +279,34 @@ def test_row_78_two_hosts_with_the_same_names_overwrite_nothing_of_each_other(
         assert "does not heed" in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize("heeds", [True, False])
+def test_row_78_what_another_writer_puts_there_in_mid_run_is_not_overwritten(
+    world: BucketWorld, *, heeds: bool
+) -> None:
+    """It appears after the listing, before the names are taken."""
+    (world.source / LARGE).unlink()
+    del world.history[LARGE]
+    assert world.run().code == 0
+    world.write(LARGE, bytes(9 << 20))
+    world.write("run/new.tif", b"new")
+
+    def listed(exchange: Exchange) -> None:
+        exchange.forward(exchange)
+        for key in (LARGE, "run/new.tif"):
+            world.put("nas", key, b"of somebody else")
+
+    world.proxy.spoil("GET", LIST, listed)
+    if not heeds:
+        world.proxy.spoil("PUT|POST", ".", never_minds, times=None)
+    ended = world.run()
+    assert {path: state for (path, _), (state, _) in ended.troubles.items()} == {
+        LARGE: State.REFUSED,
+        "run/new.tif": State.REFUSED,
+    }
+    world.judge(ended, tidy=True)
+    assert world.server.uploads(world.bucket) == []
+
+
 def test_row_79_the_same_job_twice_at_once_is_refused(world: BucketWorld) -> None:
     rule = world.proxy.spoil("PUT", PART, Stall(), times=None)
     with running(world).started("run", "--init") as process:
@@ -294,16 +322,16 @@ def test_row_79_the_same_job_twice_at_once_is_refused(world: BucketWorld) -> Non
 
 
 def test_row_80_a_slow_link_is_borne_and_holds_up_no_other_destination(tmp_path: Path, weed: Server) -> None:
-    with proxied(weed.endpoint, slow_bytes_s=2_000_000) as slow:
+    with proxied(weed.endpoint, slow_bytes_s=500_000) as slow:
         bucket = weed.bucket()
         world = BucketWorld(tmp_path, weed, slow, bucket)
-        world.acquire(large_bytes=0)
-        world.write(LARGE, bytes(range(256)) * (9 << 12))
+        world.options["whole_size"] = world.options["part_size"] = "5 MiB"
+        world.acquire(large_bytes=(5 << 20) + 1)
         near = tmp_path / "near"
         near.mkdir()
         world.at["near"] = near
         world.strangers["near"] = {}
-        world.configure(near=f"url = '{near}'")
+        world.configure('verify = "checksum"', near=f"url = '{near}'")
         with running(world).started("run", "--init") as process:
             until(lambda: (near / LARGE).exists() or process.poll() is not None, "the fast one waits")
             assert process.wait(DEADLINE_S) == 0

@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 from typing import IO
+
+
+class InMemory:
+    """Bytes that are read like a file, without a copy of the whole; as much of a file as a request asks for."""
+
+    def __init__(self, content: bytearray) -> None:
+        self._view, self._at = memoryview(content), 0
+
+    def read(self, length: int = -1) -> bytes:
+        """The next piece; all that is left without ``length``."""
+        end = len(self._view) if length is None or length < 0 else self._at + length
+        piece = bytes(self._view[self._at : end])
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go on from there."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._view)}[whence]
+        self._at = max(0, min(start + offset, len(self._view)))
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next piece begins."""
+        return self._at
 
 
 class Held:
@@ -31,10 +56,14 @@ class Held:
             self._file.write(self._bytes)
             self._bytes = bytearray()
 
-    def body(self) -> bytearray | IO[bytes]:
-        """The whole, in the form in which a request takes it; may be asked for again."""
+    def body(self) -> InMemory | IO[bytes]:
+        """The whole, in the form in which a request takes it; may be asked for again.
+
+        Never as one piece: the time limit of a socket is for all of a piece (Python, ``socket.sendall``), so over a
+        slow link a large one would be given up although it makes progress.
+        """
         if self._file is None:
-            return self._bytes
+            return InMemory(self._bytes)
         self._file.seek(0)
         return self._file
 
