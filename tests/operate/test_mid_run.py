@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from coldchain.model import Entry, Manner, Place, ProofKind, Send, State, Target, Trouble
+from coldchain.operate.opening import Wish, opened
 from coldchain.steps.transfer import Batch, process_batch
 from coldchain.stores.base import open_store
+from tests.faults.world import World
 
 
 def test_p10_a_share_that_drops_in_mid_run_gets_not_one_byte_more(tmp_path: Path) -> None:
@@ -25,3 +27,18 @@ def test_p10_a_share_that_drops_in_mid_run_gets_not_one_byte_more(tmp_path: Path
     assert outcome.state is State.FAILED
     assert dict(result.broken)["nas"] == outcome.reason == "another volume lies there than when the run began"
     assert list(there.iterdir()) == []
+
+
+def test_p11_a_run_that_lost_its_destination_is_swept_up_after_also_when_an_older_one_went_well(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("first", b"went well")
+    assert world.run().code == 0
+    with world.ledger() as ledger, opened(world.job, ledger, Wish(), world.around()) as opened_job:
+        owner = opened_job.writer.owner
+        lost = ledger.begin_run("j", "run", world.now)
+        summary = {"datasets": [{"destinations": {"nas": {"failed": {"files": 1}}}}]}
+        ledger.end_run(lost, world.now, 3, summary)
+    open_store(Place("nas", str(world.at["nas"]))).stage(owner).open("second", Entry("second", 4, 1)).write(b"half")
+    assert world.leftovers()
+    assert world.run().code == 0
+    assert not world.leftovers()
