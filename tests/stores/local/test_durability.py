@@ -206,6 +206,33 @@ def test_p02_read_back_sees_what_rotted_on_the_medium_under_a_warm_cache(mounts:
 
 
 @needs_root
+def test_p02_small_files_that_are_read_back_ahead_of_their_turn_come_from_the_medium_too(mounts: Mounts) -> None:
+    image = mounts.image("mkfs.ext4", "-q", "-b4096")
+    place = mounts.ext4(image)
+    store = LocalStore(str(place))
+    bodies = {f"f{number:02}": os.urandom(5_000) for number in range(40)}  # more than are open at once
+    staging = store.stage(OWNER)
+    for key, body in bodies.items():
+        sink = staging.open(key, entry(key))
+        sink.write(body)
+        sink.close()
+    staging.flush()
+    temporary = next(name for name in keys(store) if content(store, name) == bodies["f30"])
+    rot(mounts, image, place / temporary)
+    assert content(store, temporary) == bodies["f30"], "the cache is warm: an ordinary read cannot tell"
+    found = {}
+    for key in bodies:
+        with staging.read_back(key) as reader:
+            assert reader.how == "evicted"
+            found[key] = b"".join(bytes(chunk) for chunk in reader.chunks())
+    rotten = bodies["f30"]
+    assert found == {**bodies, "f30": bytes([rotten[0] ^ 0xFF]) + rotten[1:]}
+    staging.close()
+    assert not keys(store)
+    store.close()
+
+
+@needs_root
 def test_p02_where_there_is_no_way_past_the_cache_the_proof_says_so(mounts: Mounts) -> None:
     places = {"cached": mounts.tmpfs(), "dontneed": mounts.fuse({}).place}
     for how, place in places.items():

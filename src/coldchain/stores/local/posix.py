@@ -62,6 +62,7 @@ class PosixRoot:
             f_type = linux.file_system(self._root.fd)
             self.syncs_whole = linux.syncs_whole(f_type)
             self._direct = linux.direct_reaches_medium(f_type)
+            self._memory = linux.is_memory(self._root.fd)
             self.largest_bytes = linux.largest_bytes(f_type)
         self.stable_inodes = self.syncs_whole
         self._no_flush = False
@@ -297,7 +298,7 @@ class PosixRoot:
         if not stats.S_ISREG(status.st_mode):
             return "cached"
         if sys.platform == "linux":
-            if linux.is_memory(fd):
+            if self._memory if status.st_dev == self.device else linux.is_memory(fd):
                 return "cached"
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             cached = linux.is_cached(fd) if status.st_size else False
@@ -307,17 +308,24 @@ class PosixRoot:
             return "dontneed"
         return "cached"
 
-    def evict_and_read_ahead(self, key: str) -> str:
-        """Let the page cache forget a small file and the disk begin to read it again; returns the means."""
-        folder, name = self._split(key)
-        fd = os.open(name, _OPEN_FILE, dir_fd=folder.fd)
+    def evict_and_read_ahead(self, key: str) -> tuple[int, str] | None:
+        """Let the page cache forget a small file and the disk begin to read it again.
+
+        Returns the open file and the means; None where the file is not there, or the cache does not forget.
+        """
+        fd = -1
         try:
+            fd = self.open(key)
             how = self.evict(fd)
-            if sys.platform == "linux":
-                linux.read_ahead(fd)
-        finally:
+            if how != "cached":
+                if sys.platform == "linux":
+                    linux.read_ahead(fd)
+                return fd, how
+        except OSError:
+            pass  # it is opened again when it is asked for, and then the error is that file's own
+        if fd >= 0:
             os.close(fd)
-        return how
+        return None
 
     # --- other programs --------------------------------------------------------------------------------------------
 

@@ -27,17 +27,21 @@ _BLOCK_BYTES = 4 * CHUNK_BYTES
 class LocalReader:
     """One open file; implements ``coldchain.stores.base.Reader``."""
 
-    __slots__ = ("_fd", "_key", "_root", "_url", "entry", "how")
+    __slots__ = ("_begun", "_fd", "_key", "_root", "_url", "entry", "how")
 
-    def __init__(self, root: LocalRoot, key: str, *, past_cache: bool, url: str, how: str = "cached") -> None:
-        """``how`` is said by a caller that emptied the cache itself and reads through it."""
+    def __init__(
+        self, root: LocalRoot, key: str, *, past_cache: bool, url: str, opened: tuple[int, str] | None = None
+    ) -> None:
+        """``opened`` comes from a caller that emptied the cache itself; the descriptor is the reader's from now on."""
         self._root, self._key, self._url = root, key, url
-        self.how = how
-        if past_cache:
+        self.how, self._begun = "cached", False
+        if opened is not None:
+            self._fd, self.how = opened
+        elif past_cache:
             self._fd, self.how = root.open_past_cache(key)
         else:
             self._fd = root.open(key)
-        status = os.fstat(self._fd)
+        status = self._status()
         if not stats.S_ISREG(status.st_mode):
             self._close()
             raise NotAFile("no plain file", url=url, key=key)
@@ -54,7 +58,7 @@ class LocalReader:
             raise from_os_error(error, url=self._url, key=self._key) from error
 
     def _buffered(self) -> Iterator[bytes]:
-        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._rewind()
         wanted = min(self.entry.size_bytes + 1, CHUNK_BYTES)  # one byte more: the whole and nothing else is the end
         while chunk := os.read(self._fd, wanted):
             yield chunk
@@ -62,9 +66,15 @@ class LocalReader:
                 return
             wanted = CHUNK_BYTES
 
+    def _rewind(self) -> None:
+        """Most files are read once, and begin at their beginning."""
+        if self._begun:
+            os.lseek(self._fd, 0, os.SEEK_SET)
+        self._begun = True
+
     def _direct(self) -> Iterator[bytes | memoryview]:
         """Past the cache only whole, aligned blocks are read; where that is refused, the cache is asked to forget."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._rewind()
         done = 0
         try:
             for block in self._blocks():
@@ -131,6 +141,13 @@ class LocalReader:
     def being_written(self) -> bool:
         """Whether some program has the file open for writing, as far as the system can tell."""
         return self._root.has_writer(self._fd)
+
+    def _status(self) -> os.stat_result:
+        try:
+            return os.fstat(self._fd)
+        except OSError:
+            self._close()
+            raise
 
     def _close(self) -> None:
         if self._fd >= 0:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _TOGETHER_BYTES = 256 << 10
 """Files up to this size are read back together, through the cache that was emptied."""
+_AHEAD = 16
+"""So many of them are open at once; there may be 64 workers, and a process may have 1,024 files open."""
 _WRITE_BACK_BYTES = 16 << 20
 """A large file is handed to the disk in pieces of this size while it is still being written."""
 
@@ -36,7 +38,10 @@ class LocalStaging:
 
     def __init__(self, root: LocalRoot, url: str, owner: str) -> None:
         self._root, self._url, self._owner = root, url, owner
-        self._forgotten: dict[str, str] | None = None
+        self._ahead: dict[str, tuple[int, str]] = {}
+        """Small files that are open for their reading back: descriptor and means, by temporary name."""
+        self._unread: list[str] | None = None
+        """Those that wait for it, the next one last; None before the first is read back after a flush."""
         self._staged: dict[str, _Staged] = {}
         self._sinks: set[LocalSink] = set()
         """Those that are neither closed nor aborted."""
@@ -68,7 +73,7 @@ class LocalStaging:
 
     def flush(self) -> None:
         """One ``syncfs`` where it can be trusted; elsewhere every file was flushed when it was closed."""
-        self._forgotten = None
+        self._forget_ahead()
         if self._root.syncs_whole:
             try:
                 self._root.sync_whole(self._handle)
@@ -93,22 +98,32 @@ class LocalStaging:
     def read_back(self, key: str) -> LocalReader:
         """Open the temporary file past the page cache.
 
-        Small files are forgotten by the cache and read ahead all together: the disk then works on all of them at once.
+        Small files are forgotten by the cache, and read ahead, some before they are asked for: the disk then works on
+        many of them at once.  They stay open, for opening a file again costs as much as reading it.
         """
         staged = self._of(key)
         try:
-            if self._forgotten is None:
-                self._forgotten = {
-                    one.temporary: self._root.evict_and_read_ahead(one.temporary)
-                    for one in self._staged.values()
-                    if one.size_bytes <= _TOGETHER_BYTES
-                }
-            how = self._forgotten.pop(staged.temporary, "cached")
-            if how != "cached":
-                return LocalReader(self._root, staged.temporary, past_cache=False, url=self._url, how=how)
-            return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url)
+            opened = self._opened(staged.temporary) if staged.size_bytes <= _TOGETHER_BYTES else None
+            return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url, opened=opened)
         except OSError as error:
             raise self._error(error, key) from error
+
+    def _opened(self, temporary: str) -> tuple[int, str] | None:
+        """The descriptor of a small file that the cache forgot, None where it did not, or was not asked again."""
+        if self._unread is None:
+            small = [one.temporary for one in self._staged.values() if one.size_bytes <= _TOGETHER_BYTES]
+            self._unread = small[::-1]
+        while self._unread and len(self._ahead) < _AHEAD:
+            following = self._unread.pop()
+            if opened := self._root.evict_and_read_ahead(following):
+                self._ahead[following] = opened
+        return self._ahead.pop(temporary, None)
+
+    def _forget_ahead(self) -> None:
+        for fd, _ in self._ahead.values():
+            os.close(fd)
+        self._ahead.clear()
+        self._unread = None
 
     def vouched(self, key: str) -> str:
         """A file system vouches for nothing."""
@@ -178,11 +193,14 @@ class LocalStaging:
         """Remove one temporary file."""
         staged = self._of(key)
         del self._staged[key]
+        if opened := self._ahead.pop(staged.temporary, None):
+            os.close(opened[0])
         with contextlib.suppress(OSError):
             self._root.unlink(staged.temporary)
 
     def close(self) -> None:
         """Remove every temporary file that is left, also of files that were begun and never closed."""
+        self._forget_ahead()
         for sink in list(self._sinks):
             sink.abort()
         for key in list(self._staged):

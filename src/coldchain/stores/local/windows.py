@@ -263,9 +263,9 @@ class WindowsRoot:
 
     # --- other programs --------------------------------------------------------------------------------------------
 
-    def evict_and_read_ahead(self, key: str) -> str:
+    def evict_and_read_ahead(self, key: str) -> tuple[int, str] | None:
         """Nothing of the kind is known here."""
-        return "cached"
+        return None
 
     def has_writer(self, fd: int) -> bool:
         return sys.platform == "win32" and win32.has_writer(fd)
