@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, FromClause, Insert, Select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 
@@ -29,14 +28,20 @@ class Driven:
         if connection.dialect.name == "postgresql" and isinstance(self._statement, Insert):
             _copy(connection, self._statement.table, rows)
         else:
-            connection.exec_driver_sql(self._sql[connection.dialect.name], list(rows))
+            sql = self._in_postgres if connection.dialect.name == "postgresql" else self._in_sqlite
+            connection.exec_driver_sql(sql, list(rows))
 
     @cached_property
-    def _sql(self) -> dict[str, str]:
-        return {
-            "sqlite": self._compiled(_dialect(sqlite, "qmark")),
-            "postgresql": self._compiled(_dialect(postgresql, "format")),
-        }
+    def _in_sqlite(self) -> str:
+        from sqlalchemy.dialects import sqlite
+
+        return self._compiled(_dialect(sqlite, "qmark"))
+
+    @cached_property
+    def _in_postgres(self) -> str:
+        from sqlalchemy.dialects import postgresql  # it brings asyncio with it, and most ledgers are files
+
+        return self._compiled(_dialect(postgresql, "format"))
 
     def _compiled(self, dialect: Dialect) -> str:
         compiled = self._statement.compile(dialect=dialect)
