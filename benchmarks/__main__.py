@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import many, plot, results, trees
-from benchmarks.measuring import Sample, forget, print_line, wait_for_quiet
+from benchmarks.measuring import Sample, compile_ahead, forget, print_line, wait_for_quiet
 from benchmarks.scenarios import SCENARIOS, Scenario, measure
 from benchmarks.tools import TOOLS, Tool
 
@@ -20,6 +20,7 @@ def main() -> int:
     wanted = _arguments()
     folder: Path = wanted.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    compile_ahead()
     if not wanted.quick:
         wait_for_quiet(folder)
     tools = [tool for tool in TOOLS if not wanted.tools or tool.name in wanted.tools]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import results, trees
-from benchmarks.measuring import CommandFailed, Sample, print_line, timed
+from benchmarks.measuring import CommandFailed, Sample, compile_ahead, print_line, timed
 from benchmarks.tools import COLDCHAIN, where
 from benchmarks.trees import Tree
 
@@ -136,6 +136,7 @@ def main() -> int:
     """Measure what was asked for, and print it."""
     wanted = _arguments()
     folder: Path = wanted.folder.resolve()
+    compile_ahead()
     samples: dict[str, dict[str, list[Sample]]] = {}
     with _served(folder / "weed") as (endpoint, client):
         for name in wanted.only or TREES:
@@ -239,8 +240,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each program is measured (3)")
     parser.add_argument("--only", action="append", choices=list(TREES), help="only these files; may be repeated")
     parser.add_argument("--part", type=int, default=1, help="only such a part of the files: 8 is an eighth")
+    parser.add_argument("--quick", action="store_true", help="one round of a fortieth: does everything work?")
     parser.add_argument("--folder", type=Path, default=Path("build/bench-s3"), help="where to work; it is removed")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.quick:
+        wanted.rounds, wanted.part = 1, 40
+    return wanted
 
 
 if __name__ == "__main__":

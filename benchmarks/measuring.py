@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import shutil
@@ -44,6 +45,14 @@ def timed(command: list[str], log: Path, environment: dict[str, str] | None = No
         raise CommandFailed(f"{' '.join(command)} ended with {child.returncode}:\n{end}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Sample(wall_s, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * unit)
+
+
+def compile_ahead() -> None:
+    """Compile our own modules, as pip does for every program that it installs.
+
+    Run from its sources where PYTHONDONTWRITEBYTECODE is set, coldchain would compile them in each run: 0.4 s.
+    """
+    compileall.compile_dir(Path(__file__).resolve().parents[1] / "src" / "coldchain", quiet=1)
 
 
 def settle_disk() -> None:
