@@ -40,6 +40,7 @@ need fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 need rsync rsync                                                    # counts again what a message tells
 need systemd systemd-analyze                                        # judges of what is installed by schedule
 need cron crontab
+need tmux tmux                                                      # a person at a terminal
 
 need npm npm                                                        # brings a server of Azure's blobs
 

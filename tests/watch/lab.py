@@ -1,0 +1,95 @@
+"""A source that is written to, a watcher that is a program of its own, and the oracle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from coldchain.testing.oracle import Evidence, read_tree, violations
+
+COLDCHAIN = (sys.executable, "-m", "coldchain")
+
+
+def until(true: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    """Wait for something; the deadline is generous, since the machine may be busy."""
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, f"not in {seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+class Lab:
+    """One job ``rig``; ``start`` and ``kill`` are the watcher."""
+
+    def __init__(self, folder: Path, destinations: tuple[str, ...] = ("near",), **job: str) -> None:
+        self.folder, self.source = folder, folder / "source"
+        self.source.mkdir(exist_ok=True)
+        self.at = {name: folder / name for name in destinations}
+        said = {"settle": "1 s", **job}
+        lines = ["version = 1", "[jobs.rig]", 'source = "source"', f"destinations = {list(destinations)!r}"]
+        lines += [f'{key} = "{value}"' for key, value in said.items()]
+        for name, root in self.at.items():
+            root.mkdir(exist_ok=True)
+            lines += [f"[destinations.{name}]", f'url = "{name}"']
+        (folder / "coldchain.toml").write_text("\n".join(lines).replace("'", '"') + "\n")
+        assert self.type("init", "rig").returncode == 0
+        self._said = folder / "said.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def type(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COLDCHAIN, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def start(self) -> None:
+        with self._said.open("ab") as said:
+            self.process = subprocess.Popen([*COLDCHAIN, "watch", "rig"], cwd=self.folder, stdout=said, stderr=said)
+        state = self.folder / "coldchain-state" / "agents" / "rig.json"
+        pid = f'"pid": {self.process.pid},'
+        until(
+            lambda: state.exists() and pid in state.read_text() and '"phase": "waiting"' in state.read_text(), "start"
+        )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            assert self.process.wait(30) == 0, self.said
+            self.process = None
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text(errors="replace")
+
+    def write(self, path: str, content: bytes = b"x") -> None:
+        file = self.source / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def stored(self, name: str = "near") -> dict[str, str]:
+        return {key: digest for key, digest in read_tree(self.at[name]).items() if not key.startswith(".coldchain/")}
+
+    def is_carried(self) -> bool:
+        """Whether everything that is at the source is at each destination."""
+        here = read_tree(self.source)
+        return all(here.items() <= self.stored(name).items() for name in self.at)
+
+    def judge(self, history: dict[str, set[str]] | None = None, *, given_up: dict[str, set[str]] | None = None) -> None:
+        """What the oracle says, once all is at rest; a last run must have nothing to send, and say that all is well."""
+        here = read_tree(self.source)
+        ended = self.type("run", "rig")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "in this run" not in ended.stdout
+        known = history if history is not None else {path: {digest} for path, digest in here.items()}
+        evidence = Evidence(
+            known, self.source, self.at, [(path, "", "verified") for path in here], 0, given_up=given_up or {}
+        )
+        assert not (found := violations(evidence)), found[:5]
