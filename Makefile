@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults check format lock bench clean
+.PHONY: help setup run test faults check format build lock bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -45,6 +45,9 @@ check: setup  ## format, lint, types, floors
 format: setup  ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+build: setup  ## dist/: wheel and sdist, the same bytes wherever and whenever they are built
+	$(BIN)/python scripts/build_dist.py
 
 bench: $(VENV)/.bench  ## coldchain beside other programs
 	$(BIN)/python benchmarks/run.py $(ARGS)
