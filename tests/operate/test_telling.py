@@ -313,6 +313,20 @@ def test_a_run_that_cannot_be_is_told_too(rig: Rig) -> None:
     assert office.mails[0]["Importance"] == "high"
 
 
+def test_a_run_without_a_ledger_is_told_too_and_keeps_its_exit_code(rig: Rig) -> None:
+    office = Office()
+    with serving(office) as port:
+        rig.tell(plain_mail(port))
+        (rig.folder / "coldchain-state").mkdir(mode=0o700)
+        (rig.folder / "coldchain-state" / "ledger.sqlite").write_bytes(
+            b"this is no database, whatever its name says" * 9
+        )
+        code, _ = rig.type("run")
+    assert code == 3
+    assert len(office.mails) == 1
+    assert "could not run" in office.mails[0]["Subject"]
+
+
 def test_both_sides_are_counted_again_and_a_copy_that_went_is_named(rig: Rig) -> None:
     office = Office()
     with serving(office) as port:

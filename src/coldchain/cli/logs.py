@@ -39,13 +39,11 @@ def logged(config: Config, job: Job, ledger: Ledger, monitor: Monitor) -> Iterat
     try:
         yield log
     except ColdchainError as error:
-        log.stopped(str(error), error.exit_code)
+        log.run_stopped(error)
         raise
     except BaseException as error:
-        log.stopped(f"broken off ({type(error).__name__})", None)
+        log.broken_off(error)
         raise
-    else:
-        log.ended()
     finally:
         log.close()
 
@@ -57,6 +55,7 @@ class _RunLog:
         self._lines, self._job, self._monitor, self._killed = lines, job, monitor, killed
         self._report: Report | None = None
         self._unchanged = 0
+        self._over = False
 
     @property
     def stopping(self) -> bool:
@@ -106,12 +105,11 @@ class _RunLog:
             {"dataset": dataset.name, "files": selected.files, "size_bytes": selected.size_bytes, "destinations": lots},
         )
 
-    def ended(self) -> None:
+    def run_ended(self, report: Report) -> None:
         """The last line."""
         from coldchain.cli.summary import verdict
 
-        if (report := self._report) is None:
-            return
+        self._over = True
         total, took = report.selected, duration(report.duration_s)
         said = f"{tally(total)} in {took}: {verdict(report)} (exit code {report.exit_code})"
         unchanged = f"; {self._unchanged} datasets as they were" if self._unchanged else ""
@@ -122,10 +120,18 @@ class _RunLog:
             values | {"exit_code": report.exit_code, "unchanged_datasets": self._unchanged},
         )
 
-    def stopped(self, why: str, exit_code: int | None) -> None:
-        """The last line of a run that could not begin, or go on."""
-        code = "" if exit_code is None else f" (exit code {exit_code})"
-        self._say("stopped", f"stopped: {name(why)}{code}", {"error": why, "exit_code": exit_code})
+    def run_stopped(self, error: ColdchainError) -> None:
+        """The last line of a run that could not begin, or go on; said once."""
+        if not self._over:
+            self._over = True
+            why, code = str(error), error.exit_code
+            self._say("stopped", f"stopped: {name(why)} (exit code {code})", {"error": why, "exit_code": code})
+
+    def broken_off(self, error: BaseException) -> None:
+        """The last line of a run that somebody or a bug broke off."""
+        if not self._over:
+            why = f"broken off ({type(error).__name__})"
+            self._say("stopped", f"stopped: {why}", {"error": why, "exit_code": None})
 
     def close(self) -> None:
         """Let go of the file."""

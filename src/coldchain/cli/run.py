@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,12 @@ import typer
 from coldchain.cli import session
 from coldchain.cli.jobs import chosen, each, narrowed
 from coldchain.cli.printing import complain, show_json
-from coldchain.cli.progress import watching
-from coldchain.errors import UsageError
+from coldchain.cli.progress import Watcher, watching
+from coldchain.errors import AlreadyRunning, ColdchainError, UsageError
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
+    from coldchain.ledger.ledger import Ledger
     from coldchain.operate.opening import Wish
     from coldchain.steps.report import Report
 
@@ -77,12 +80,13 @@ def _look_for(destinations: list[str], jobs: list[Job]) -> None:
 
 
 def run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool) -> int:
+    """One run of one job, logged, told and shown; returns its exit code."""
     from coldchain.cli.logs import logged
     from coldchain.operate.ending import run_and_tell
 
     with (
         watching(as_json=as_json) as monitor,
-        session.writing(config, job.name) as ledger,
+        _ledger(config, job, wish, monitor) as ledger,
         logged(config, job, ledger, monitor) as listening,
     ):
         report = run_and_tell(config, job, ledger, wish, session.surroundings(listening, workers))
@@ -91,6 +95,22 @@ def run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool
         complain("this is a bug in coldchain: the counts do not add up: " + "; ".join(lost))
         return 1
     return report.exit_code
+
+
+@contextmanager
+def _ledger(config: Config, job: Job, wish: Wish, monitor: Watcher) -> Iterator[Ledger]:
+    """The ledger of the run; those who want to know hear of it, too, when there is none to be had."""
+    from coldchain.operate.ending import tell_of_no_run
+
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(session.writing(config, job.name))
+        except AlreadyRunning:
+            raise
+        except ColdchainError as error:
+            tell_of_no_run(config, job, wish, error, session.surroundings(monitor))
+            raise
+        yield ledger
 
 
 def show(report: Report, *, as_json: bool) -> None:

@@ -64,6 +64,13 @@ def run_and_tell(
     return report
 
 
+def tell_of_no_run(config: Config, job: Job, wish: Wish, error: ColdchainError, around: Surroundings) -> None:
+    """Let those know who want to that a run could not even begin, for want of a ledger: nothing of it is remembered."""
+    now = around.clock()
+    with Ledger.empty(now) as ledger:
+        _follow(config, Ending(job, wish.command, now, now, error=error), ledger, around)
+
+
 def _follow(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -> None:
     for follow in (tell, ping):
         try:

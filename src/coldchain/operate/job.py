@@ -36,17 +36,19 @@ def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Repor
 
     Of that, word is left at those destinations that can be reached.
     """
-    started = around.clock()
+    started, sampling = around.clock(), Sampling(around.monitor)
     try:
-        return _run_job(job, ledger, wish, around)
+        report = _run_job(job, ledger, wish, replace(around, monitor=sampling), sampling)
     except ColdchainError as error:
         leave_word_of_trouble(job, ledger, wish, error, started, around)
+        sampling.run_stopped(error)
         raise
+    sampling.run_ended(report)
+    return report
 
 
-def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Report:
-    begun, sampling = time.monotonic(), Sampling(around.monitor)
-    around = replace(around, monitor=sampling)
+def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, sampling: Sampling) -> Report:
+    begun = time.monotonic()
     list(admit_all(job, ledger, wish, around))
     with opened(job, ledger, wish, around) as opened_job:
         job = opened_job.job

@@ -6,6 +6,7 @@ import time
 from threading import Lock
 from typing import Protocol, runtime_checkable
 
+from coldchain.errors import ColdchainError
 from coldchain.monitor import Monitor
 from coldchain.steps.report import DatasetReport, Report
 
@@ -23,6 +24,12 @@ class Chronicler(Protocol):
 
     def dataset_ended(self, dataset: DatasetReport) -> None:
         """Every file of a dataset has its state."""
+
+    def run_ended(self, report: Report) -> None:
+        """Everything was done; nobody was told of it yet."""
+
+    def run_stopped(self, error: ColdchainError) -> None:
+        """The run could not begin, or go on; nobody was told of it yet."""
 
 
 class Sampling:
@@ -76,6 +83,16 @@ class Sampling:
         """Pass it on, if the other wants to know."""
         if isinstance(self._monitor, Chronicler):
             self._monitor.dataset_ended(dataset)
+
+    def run_ended(self, report: Report) -> None:
+        """Pass it on, if the other wants to know."""
+        if isinstance(self._monitor, Chronicler):
+            self._monitor.run_ended(report)
+
+    def run_stopped(self, error: ColdchainError) -> None:
+        """Pass it on, if the other wants to know."""
+        if isinstance(self._monitor, Chronicler):
+            self._monitor.run_stopped(error)
 
     def throughput(self) -> dict[str, object]:
         """Bytes that were read and handed on, in each step from the begin of the run (docs/json.md)."""
