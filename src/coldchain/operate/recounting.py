@@ -13,9 +13,10 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.model import OWN_FOLDER, Dataset, Part, Tally
 from coldchain.notify.letter import Listing, Table, tally
 from coldchain.steps.layout import layout_of
-from coldchain.steps.recount import Comparison, Range, compare, listed, local_folder, rsync_would_carry, trouble
+from coldchain.steps.recount import Comparison, Range, compare, listed, trouble
 from coldchain.steps.report import Report
 from coldchain.steps.scan import selection
+from coldchain.steps.second_opinion import Opinion, rclone_size, would_carry
 from coldchain.steps.select import select_datasets
 from coldchain.stores.base import open_store
 
@@ -34,7 +35,7 @@ class _Count:
     ours: Tally = Tally()
     fresh: Tally = Tally()
     others: Tally = Tally()
-    rsync: int | None = None
+    asked: Opinion | None = None
     differences: list[str] = field(default_factory=list)
     more: int = 0
 
@@ -47,7 +48,7 @@ class _Count:
 
     def row(self) -> tuple[str, ...]:
         others = f" and {tally(self.others)} that are not ours" if self.others.files else ""
-        asked = "" if self.rsync is None else f"would carry {self.rsync:,}"
+        asked = "" if self.asked is None else f"would carry {self.asked.files:,}"
         return (self.title, tally(self.ours), f"{tally(self.fresh)}{others}", asked)
 
 
@@ -61,7 +62,8 @@ def counted(job: Job, report: Report, ledger: Ledger) -> tuple[Table | Listing, 
         return (Listing("Not counted again", (str(error),)),)
     except Exception as error:  # as in ``held``: a count that fails must not cost the message
         return (Listing("Not counted again", (f"this is a bug in coldchain ({type(error).__name__})",)),)
-    columns = ("", "by our records", "by a fresh listing", "rsync --dry-run")
+    program = next((one.asked.program for one in counts if one.asked), "another program")
+    columns = ("", "by our records", "by a fresh listing", program)
     lines = [f"{one.title}: {said}" for one in counts for said in one.differences]
     more = sum(one.more for one in counts) + max(0, len(lines) - _NAMED)
     found: list[Table | Listing] = [Table("Counted again, by other code", columns, tuple(one.row() for one in counts))]
@@ -90,12 +92,14 @@ def wholes(job: Job, before: Mapping[str, Tally] | None) -> tuple[Table, ...]:
     """Both sides as a whole, before the run and now; nothing when nobody counted before."""
     if before is None:
         return ()
-    after, names = held(job), ["", *(one.name for one in job.destinations)]
-    rows = [
-        (name or "source", *(tally(one[name]) if name in one else "not listed" for one in (before, after)))
-        for name in names
-    ]
-    return (Table("All that lies there, by a fresh listing", ("", "before the run", "after the run"), tuple(rows)),)
+    after, places = held(job), [("", job.source), *((one.name, one.place) for one in job.destinations)]
+    rows = []
+    for name, place in places:
+        listings = (tally(one[name]) if name in one else "not listed" for one in (before, after))
+        size = rclone_size(place)
+        rows.append((name or "source", *listings, "" if size is None else tally(size)))
+    columns = ("", "before the run", "after the run", "rclone size")
+    return (Table("All that lies there, by a fresh listing", columns, tuple(rows)),)
 
 
 def _count(job: Job, report: Report, ledger: Ledger) -> tuple[list[_Count], list[str]]:
@@ -115,7 +119,9 @@ def _count(job: Job, report: Report, ledger: Ledger) -> tuple[list[_Count], list
         for destination in job.destinations:
             if destination.name in counts:
                 _add_destination(counts[destination.name], job, destination, dataset, ledger)
-    _ask_rsync(counts, job, selected)
+    for destination in job.destinations:
+        if destination.name in counts and destination.layout == "{path}":
+            counts[destination.name].asked = would_carry(job.source, destination.place, selected)
     return [source, *counts.values()], left_out
 
 
@@ -150,12 +156,3 @@ def _add_destination(count: _Count, job: Job, destination: Destination, dataset:
     ranges = [Range(folder, begins, {*without, OWN_FOLDER}) for folder, begins, without in regions]
     found = {key: size_bytes for where in ranges for key, size_bytes in listed(destination.place, where)}
     count.add(expected, compare(expected, iter(found.items())))
-
-
-def _ask_rsync(counts: dict[str, _Count], job: Job, selected: Callable[[str], bool]) -> None:
-    """Where both sides are local folders and keys are paths, rsync can tell what it would carry."""
-    source = local_folder(job.source)
-    for destination in job.destinations:
-        folder = local_folder(destination.place)
-        if source and folder and destination.layout == "{path}" and destination.name in counts:
-            counts[destination.name].rsync = rsync_would_carry(source, folder, selected)

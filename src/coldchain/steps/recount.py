@@ -1,29 +1,25 @@
 """What lies in a place, as code says that neither carried nor recorded it?
 
 Local folders are listed by a walk of its own, which raises where ``os.walk`` would leave out what it cannot read;
-remote places by the plain listing of their provider.  Where rsync is installed it is asked as well.
+remote places by the plain listing of their provider.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
-import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from coldchain.errors import StoreError, from_os_error
-from coldchain.model import OWN_FOLDER, Entry, Place, Tally
+from coldchain.model import Entry, Place, Tally
 from coldchain.stores.base import open_store, scheme_of
 
 NAMED = 50
 """So many differences are named; all are counted."""
-_RSYNC_S = 60
-_ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
 _TEMPORARY = re.compile(r"\.~[0-9a-z]*-[0-9a-f]{8}\.coldchain$")
 
 Sized = tuple[str, int]
@@ -128,34 +124,6 @@ def _remote(place: Place, where: Range) -> Iterator[Sized]:
                 yield one.path, one.size_bytes
     finally:
         store.close()
-
-
-def rsync_would_carry(source: str, destination: str, selected: Callable[[str], bool]) -> int | None:
-    """How many files rsync would carry from one local folder to another, by size; None where it cannot be asked."""
-    program = shutil.which("rsync")
-    if program is None or not (os.path.isabs(source) and os.path.isabs(destination)):  # noqa: PTH117
-        return None  # rsync takes "a:b" for a host, but never what begins with a slash
-    words = [program, "-rn", "--size-only", "--no-links", "--info=nonreg0"]
-    words += ["--out-format=%n", f"--exclude=/{OWN_FOLDER}", "--"]
-    try:
-        done = subprocess.run(
-            [*words, source.rstrip("/") + "/", destination.rstrip("/") + "/"],
-            env={"LC_ALL": "C", "PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_RSYNC_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if done.returncode:
-        return None
-    names = (os.fsdecode(_unescaped(line)) for line in done.stdout.split(b"\n") if line and not line.endswith(b"/"))
-    return sum(selected(name) for name in names)
-
-
-def _unescaped(line: bytes) -> bytes:
-    return _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), line)
 
 
 def trouble(error: StoreError) -> str:

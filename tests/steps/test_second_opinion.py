@@ -1,0 +1,71 @@
+"""Do other programs say what they are asked, whatever names there are, and nothing when they cannot?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from coldchain.model import Place, Tally
+from coldchain.steps.second_opinion import Opinion, rclone_size, robocopy_paths, would_carry
+
+HOSTILE = [b"plain", b"-rf", b"two\nlines", b"back\\slash", b"i\xe9\xff", b"host:file", b"\\#012"]
+
+
+def fill(folder: Path, names: list[bytes]) -> Place:
+    for name in names:
+        path = os.fsencode(folder) + b"/d/" + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(os.fsdecode(path)).write_bytes(b"12345")
+    return Place("place", str(folder))
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_rsync_says_how_many_selected_files_it_would_carry(tmp_path: Path) -> None:
+    source, destination = fill(tmp_path / "a", HOSTILE), fill(tmp_path / "b", HOSTILE[:4])
+    asked: list[str] = []
+
+    def selected(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    assert would_carry(source, destination, selected) == Opinion("rsync --dry-run", 3)
+    assert {os.fsencode(path) for path in asked} == {b"d/" + name for name in HOSTILE[4:]}
+
+
+def test_a_difference_in_size_would_be_carried_and_coldchains_own_folder_would_not(tmp_path: Path) -> None:
+    source, destination = fill(tmp_path / "a", [b"x"]), fill(tmp_path / "b", [b"x"])
+    (tmp_path / "a" / ".coldchain").mkdir()
+    (tmp_path / "a" / ".coldchain" / "destination.json").write_bytes(b"{}")
+    assert would_carry(source, destination, lambda path: True) == Opinion("rsync --dry-run", 0)
+    (tmp_path / "b" / "d" / "x").write_bytes(b"half")
+    assert would_carry(source, destination, lambda path: True) == Opinion("rsync --dry-run", 1)
+
+
+def test_rclone_counts_a_folder(tmp_path: Path) -> None:
+    place = fill(tmp_path / "a", HOSTILE)
+    (tmp_path / "a" / ".coldchain").mkdir()
+    (tmp_path / "a" / ".coldchain" / "destination.json").write_bytes(b"{}")
+    assert rclone_size(place) == Tally(len(HOSTILE), 5 * len(HOSTILE))
+
+
+def test_there_is_no_answer_where_nobody_can_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, destination = fill(tmp_path / "a", [b"x"]), Place("there", "s3://bucket/prefix")
+    assert would_carry(source, destination, lambda path: True) is None
+    assert rclone_size(destination) is None
+    assert rclone_size(Place("gone", str(tmp_path / "gone"))) is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert would_carry(source, source, lambda path: True) is None
+    assert rclone_size(source) is None
+
+
+def test_the_lines_of_robocopy_are_paths_below_the_source() -> None:
+    """As Windows prints them with /L /FP /NS /NC /NDL /NJH /NJS; it never ran here."""
+    lines = ["", r"d:\Data\run1\a.tif", r"D:\DATA\run 2\b c.tif", "something else"]
+    assert list(robocopy_paths(iter(lines), "D:\\Data\\")) == ["run1/a.tif", "run 2/b c.tif"]
