@@ -166,6 +166,10 @@ class World:
     def run_command(self, *words: str, wrap: Collection[str] = ()) -> Ended:
         """A run by the command line; what it says of each file is in the ledger."""
         done = self.command("run", "j", "--init", *words, wrap=wrap)
+        return self.ended(done.returncode, done.stderr)
+
+    def ended(self, code: int, said: str) -> Ended:
+        """How a run of the command line ended that was started in some other way."""
         with self.ledger() as ledger:
             rows = ledger.runs("j", 1)
             troubles = {
@@ -173,8 +177,8 @@ class World:
                 for _, trouble in (ledger.troubles(rows[0].id) if rows else ())
             }
         self.now = max(self.now, datetime.now(UTC))
-        error = ColdchainError(done.stderr) if done.returncode and not troubles else None
-        return Ended(done.returncode, None, error, troubles)
+        error = ColdchainError(said) if code and not troubles else None
+        return Ended(code, None, error, troubles)
 
     def check(self, *, repair: bool = False, job: Job | None = None) -> CheckReport:
         with self.ledger() as ledger:
