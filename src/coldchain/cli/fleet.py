@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coldchain.model import Place, Tally
     from coldchain.operate.fleet import Agent, Asked
 
-_HELP = """Read what all agents left at places, and say who is late or in trouble.
+_HELP = """Say which computers are late, silent or in trouble.
 
 Each run leaves word at its destinations; no server is needed.  WHERE is the URL of a store, a folder, or the name of a
 destination; all destinations of the configuration, when none is given.

@@ -15,7 +15,7 @@ from coldchain.errors import UsageError
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
 
-_HELP = """Print the state of the jobs as Prometheus reads it, or answer at an address.
+_HELP = """Print the state of the jobs for Prometheus, or serve it.
 
 With --listen it answers /metrics and /healthz until it is stopped; the latter with 503 when a watcher is dead or a job
 is late.
