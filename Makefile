@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults check format build lock bench clean
+.PHONY: help setup run test faults check format build lock bench peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -55,6 +55,10 @@ bench: $(VENV)/.bench  ## coldchain beside other programs
 # uv lives in a folder of its own that is gone afterwards.  dev.txt is made first: what is tested is what the others hold.
 COMPILE = "$$uv/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+
+peers: $(VENV)/.bench  ## what coldchain and other programs lose to power cuts
+	scripts/install_test_servers.sh
+	$(BIN)/python -m benchmarks.faults $(ARGS)
 
 lock:  ## newest versions into requirements/*.txt
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \

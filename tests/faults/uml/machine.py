@@ -114,6 +114,10 @@ class Machine:
             if word in line:
                 return line
 
+    def wait_s(self, seconds: float) -> None:
+        """Let the machine run on for a while."""
+        time.sleep(seconds)
+
     def cut(self) -> None:
         """Cut the power."""
         with contextlib.suppress(ProcessLookupError):
