@@ -138,15 +138,13 @@ class Lane:
         staged = [file for file in self._finished if file.target.manner is not Manner.ADOPT]
         try:
             staging = self._stage()
-            for file in adopted:
-                staging.settle(file.target.key)
+            unsettled = _settle_each(staging, adopted)
             staging.flush()
         except StoreError as error:
             for file in self._finished:
                 self._report(file.entry, file.target, error)
             return
-        for file in adopted:
-            self._adopt(file)
+        self._adopt_all(adopted, unsettled)
         if self._store.traits.proves_published:
             self._publish(staging, {file.target.key: (file, "") for file in staged})
             return
@@ -214,15 +212,20 @@ class Lane:
     def _adopt_standing(self, staging: Staging, files: list[_Finished]) -> None:
         """Adopt what was found only when the names should appear; it may be of an attempt whose flush failed (P4)."""
         try:
-            for file in files:
-                staging.settle(file.target.key)
+            unsettled = _settle_each(staging, files)
             staging.flush()
         except StoreError as error:
             for file in files:
                 self._report(file.entry, file.target, error)
             return
+        self._adopt_all(files, unsettled)
+
+    def _adopt_all(self, files: list[_Finished], unsettled: dict[str, StoreError]) -> None:
         for file in files:
-            self._adopt(file)
+            if error := unsettled.get(file.target.key):
+                self._report(file.entry, file.target, error)
+            else:
+                self._adopt(file)
 
     def _replaceable(self, file: _Finished) -> _There | None:
         """For REPLACE: the file that stands there, once its content was seen to be what coldchain stored (P5).
@@ -282,3 +285,20 @@ class Lane:
                 file.target.reason,
             )
         )
+
+
+def _settle_each(staging: Staging, files: list[_Finished]) -> dict[str, StoreError]:
+    """Let the next flush make them durable; returns, by key, what stands in the way of a single one.
+
+    Raises what concerns all of them: the end of the store, and FlushFailed, for the system may tell of a failed flush
+    only once, whoever asks (P4).
+    """
+    unsettled: dict[str, StoreError] = {}
+    for file in files:
+        try:
+            staging.settle(file.target.key)
+        except StoreError as error:
+            if error.ends_store or isinstance(error, FlushFailed):
+                raise
+            unsettled[file.target.key] = error
+    return unsettled
