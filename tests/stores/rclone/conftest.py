@@ -138,6 +138,7 @@ def remotes(
             "url": f"http://127.0.0.1:{webdav}",
             "user": "cold",
             "pass": obscured(CANARY),
+            "pacer_min_sleep": "100us",  # instead of 10 ms between two requests, to spare servers of others
         },
     }
     config = write_config(folder / "rclone.conf", values)

@@ -17,8 +17,14 @@ from coldchain.stores.rclone.store import RcloneStore
 from coldchain.stores.rclone.where import where
 from coldchain.testing.contract import StoreContract
 from coldchain.testing.contract.acts import Subject, carry, some_bytes
+from coldchain.testing.contract.leftovers import LeftoversContract
+from coldchain.testing.contract.listing import ListingContract
+from coldchain.testing.contract.names import NamesContract
+from coldchain.testing.contract.place import PlaceContract
 from coldchain.testing.contract.publishing import PublishingContract
 from coldchain.testing.contract.reading import ReadingContract
+from coldchain.testing.contract.staging import StagingContract
+from coldchain.testing.contract.threads import ThreadsContract
 from tests.stores.rclone.serving import HASTY, Remotes
 
 
@@ -39,7 +45,7 @@ class OfARemote(Subject):
         call = self.behind(store)
         call("operations/mkdir", remote="")
         yield store
-        with contextlib.suppress(NotFound):  # `remove_root` did it
+        with contextlib.suppress(StoreError):  # `remove_root` did it
             call("operations/purge", remote="")
 
     def behind(self, store: Store) -> Caller:
@@ -66,27 +72,19 @@ class OfARemote(Subject):
         self.behind(store)("operations/purge", remote="")
 
 
-class WholeContract(OfARemote, StoreContract):
-    """Of remotes on this machine, where a request takes a millisecond."""
-
-
-class PartOfTheContract(OfARemote, ReadingContract, PublishingContract):
-    """Of remotes behind a server, where all of it would take minutes."""
-
-
-class TestAlias(WholeContract):
+class TestAlias(OfARemote, StoreContract):
     remote = "alias"
 
 
-class TestCrypt(WholeContract):
+class TestCrypt(OfARemote, StoreContract):
     remote = "crypt"
 
 
-class TestMemory(PartOfTheContract):
+class TestMemory(OfARemote, StoreContract):
     remote = "memory"
 
 
-class TestSftp(PartOfTheContract):
+class TestSftp(OfARemote, StoreContract):
     remote = "sftp"
 
     @pytest.fixture(autouse=True)
@@ -95,7 +93,7 @@ class TestSftp(PartOfTheContract):
         self.above = f"{(remotes.config.parent / 'base').read_text()}/"
 
 
-class TestSmb(PartOfTheContract):
+class TestSmb(OfARemote, StoreContract):
     """rclone removes the old file before the new one gets its name, and samba lets nobody remove what is read."""
 
     remote = "smb"
@@ -117,9 +115,30 @@ class TestSmb(PartOfTheContract):
             store.stat("file.bin")
 
 
-class TestS3(PartOfTheContract):
+class TestS3(OfARemote, StoreContract):
     remote = "s3"
 
 
-class TestWebdav(PartOfTheContract):
+class TestWebdav(OfARemote, StoreContract):
     remote = "webdav"
+
+
+class OfBox(OfARemote):
+    """rclone's own box backend, against a fake of Box: it waits 10 ms between two requests, whoever answers them."""
+
+    remote = "box"
+
+    @pytest.fixture(autouse=True)
+    def known(self, box: Remotes) -> None:
+        self.used = box
+
+
+class TestBox(OfBox, PublishingContract, LeftoversContract):
+    """What keeps files from being lost."""
+
+
+@pytest.mark.faults
+class TestRestOfBox(
+    OfBox, ReadingContract, ListingContract, StagingContract, NamesContract, PlaceContract, ThreadsContract
+):
+    """The other parts of the contract, which wait for a minute in all."""

@@ -71,7 +71,9 @@ def probe_names(remote: Remote) -> NameRules:
 
 def _put(remote: Remote, waiting: Waiting, path: str) -> None:
     order: Facts = {"srcFs": waiting.folder, "srcRemote": waiting.name, "dstFs": remote.where.fs, "dstRemote": path}
-    remote.call.once("operations/copyfile", path, _config={"Inplace": True}, **order)
+    # as in ``sending``: the hash of sftp is a command that a shell runs over there, for each of these very names
+    manner = {"Inplace": True, "IgnoreTimes": True, "IgnoreChecksum": remote.can("SlowHash")}
+    remote.call.once("operations/copyfile", path, _config=manner, **order)
 
 
 def _put_all(remote: Remote, waiting: Waiting, folder: str, names: Iterable[str], pool: ThreadPoolExecutor) -> None:
