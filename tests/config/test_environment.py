@@ -177,7 +177,7 @@ def test_p14_a_password_on_the_command_line_is_refused(tmp_path: Path) -> None:
     assert SECRET not in said
 
 
-@pytest.mark.parametrize("url", [f"s3://u:{SECRET}@h/x", f"gs://u:a/{SECRET}@h", f"ftp://h/x?token={SECRET}"])
+@pytest.mark.parametrize("url", [f"az://u:{SECRET}@h/x", f"gs://u:a/{SECRET}@h", f"ftp://h/x?token={SECRET}"])
 def test_p14_a_password_in_a_place_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
     said = complaint(tmp_path, SMALL.replace("'to'", f"'{url}'") + "nope = 1\n")
     assert SECRET not in said

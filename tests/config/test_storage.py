@@ -198,7 +198,9 @@ def test_a_secret_that_stands_where_none_belongs_is_refused_and_never_said(tmp_p
         ("rclone://box:x", "must have a slash after the remote, not a colon"),
         ("rclone://-box/x", "names no remote of rclone"),
         ("ftp://", "names no place after ://"),
-        ("s3://key:secret@bucket", "the key comes from the environment"),
+        ("s3://key@bucket", "the key comes from the environment"),
+        ("s3://key:12/3@bucket", "%2F stands for a slash"),
+        ("gs://key:secret@bucket", "the key comes from the environment"),
         ("rclone://u:p@box/x", "rclone keeps it in its own configuration"),
     ],
 )  # fmt: skip

@@ -74,7 +74,31 @@ def test_p14_a_password_on_the_command_line_is_refused(tmp_path: Path) -> None:
     assert WRITTEN not in said
 
 
-@pytest.mark.parametrize("url", ["s3://{}@bucket/x", "gs://{}@bucket", "az://{}@box", "rclone://{}@remote/x"])
+@pytest.mark.parametrize("written", ["s3://KEY:{}@bucket/x", "s3://KEY:a/{}@bucket/x"])
+def test_p14_the_key_of_a_bucket_is_taken_with_a_warning_and_leaves_the_url_whole(
+    tmp_path: Path, written: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, with_url(written.format(WRITTEN)))
+    place = read_config(path, HOME).jobs["m"].destinations[0].place
+    assert place.url == "s3://bucket/x"
+    assert place.secret is not None
+    assert place.secret.reveal() in {f"KEY:{SECRET}", f"KEY:a/{SECRET}"}
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "[destinations.d] url: holds a password" in warning
+    assert "profile" in warning
+    assert "ry" not in warning.replace(str(path), "").replace("directory", "")
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="others can read this file"):
+        read_config(path, HOME)
+
+
+def test_two_ways_to_a_bucket_are_one_too_many() -> None:
+    for option in (("profile", "lab"), ("anonymous", "true")):
+        with pytest.raises(ConfigurationError, match="take one out"):
+            open_store(Place("nas", "s3://bucket", (option,), Secret(f"KEY:{SECRET}")))
+
+
+@pytest.mark.parametrize("url", ["s3://:{}@bucket/x", "gs://{}@bucket", "az://{}@box", "rclone://{}@remote/x"])
 def test_p14_a_kind_that_signs_in_otherwise_refuses_a_password_with_the_next_step(tmp_path: Path, url: str) -> None:
     said = complaint(tmp_path, with_url(url.format(f"key:{WRITTEN}")))
     assert "must not hold a password" in said
@@ -101,7 +125,7 @@ def test_p14_nothing_that_is_made_of_a_place_shows_its_password() -> None:
     assert hash(place) == hash(Place("nas", "sftp://lab@nas/x"))
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/x", "/data", "rclone://box/x", "memory://x"])
+@pytest.mark.parametrize("url", ["gs://bucket/x", "/data", "rclone://box/x", "memory://x"])
 def test_a_store_that_cannot_use_a_password_says_so(url: str) -> None:
     with pytest.raises(ConfigurationError, match="of no use here"):
         open_store(Place("nas", url, (), Secret(SECRET)))

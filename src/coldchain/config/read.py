@@ -151,6 +151,8 @@ def _exposed_password(document: Mapping[str, object], file: Path, overridden: fr
             found.append(Problem(where, f"holds a password, and others can read this file; {mend}"))
         elif where != ("ledger",):
             better = 'credentials = "env:NAME" or "keyring:SERVICE" keeps it out of the file'
+            if text.startswith("s3://"):
+                better = "the environment, ~/.aws/credentials or `profile` keep it out of the file"
             _log.warning("%s: %s: holds a password; %s", file, place_of(where), better)
     return found
 

@@ -19,7 +19,7 @@ _HOSTS_PART = re.compile(r"(?:[^@/]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^@:/\[\]\s]+)(?::
 
 _FROM_CHAIN = "the key comes from the environment, the provider's own files, or `profile`"
 _FROM_NAMES = 'write credentials = "env:NAME" or "keyring:SERVICE" instead'
-_SIGN_IN = frozenset({"sftp", "smb", "fsspec"})
+_SIGN_IN = frozenset({"sftp", "smb", "s3", "fsspec"})
 _NEXT_STEP = {
     "file": "folders and mounted shares need none",
     "s3": _FROM_CHAIN,
@@ -38,13 +38,17 @@ def kind_of(url: str) -> str:
 def without_password(text: str) -> tuple[str, Secret | None]:
     """The URL as it may be kept, and the password that stood in it.
 
-    Only kinds that sign in with user and password have a use for one; in other URLs it stays, and is refused.
+    Only kinds that sign in with user and password have a use for one; in other URLs it stays, and is refused.  Of a
+    bucket the secret is ``KEY:SECRET``, and the URL keeps neither: with another key it is the same bucket.
     """
     found = PASSWORD.search(text)
     if found is None or kind_of(text) not in _SIGN_IN or not found["password"]:
         return text, None
     start, end = found.span("password")
-    return text[: start - 1] + text[end:], Secret(unquote(found["password"]))
+    if kind_of(text) != "s3":
+        return text[: start - 1] + text[end:], Secret(unquote(found["password"]))
+    key, secret = text[len("s3://") : start - 1], found["password"]
+    return (f"s3://{text[end + 1 :]}", Secret(unquote(f"{key}:{secret}"))) if ":" not in key and key else (text, None)
 
 
 def check_url(text: str) -> None:
@@ -83,6 +87,8 @@ def _check_bucket(url: SplitResult, text: str) -> None:
     form = f"the form is {url.scheme}://{word} or {url.scheme}://{word}/folder"
     if "@" in bucket:
         raise ValueError(f"must not hold a user or a key in front of the {word}: {_NEXT_STEP[url.scheme]}")
+    if url.scheme == "s3" and ":" in bucket and "@" in folder:
+        raise ValueError(f"names no bucket; in a secret key in front of it, %2F stands for a slash: {form}")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(f"names no {word} that there could be: {form}")
     _check_folder(folder, form)

@@ -223,8 +223,8 @@ KINDS = {
 FALLBACK = "coldchain.stores.fsspec.store:FsspecStore"
 """Takes every other scheme that fsspec knows, and any scheme behind ``fsspec+``."""
 
-_SIGN_IN = frozenset({"sftp", "smb"})
-"""Kinds that can be told a password, besides all those that the fallback opens."""
+_SIGN_IN = frozenset({"sftp", "smb", "s3"})
+"""Kinds that can be told a password (S3: ``KEY:SECRET``), besides all those that the fallback opens."""
 
 WRAPPERS = {
     "retries": "coldchain.stores.wrapped.retrying:retrying",

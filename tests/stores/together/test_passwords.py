@@ -13,13 +13,16 @@ import pytest
 
 from coldchain.testing.oracle import read_tree
 from tests.stores.fsspec.conftest import CANARY, Served
+from tests.stores.s3.serving import KEY
+from tests.stores.s3.serving import SECRET as OF_S3
+from tests.stores.s3.serving import Server as Buckets
 from tests.stores.sftp.failing import PASSWORD as OF_SSH
 from tests.stores.sftp.failing import Server as Ssh
 from tests.stores.smb.serving import PASSWORD as OF_SMB
 from tests.stores.smb.serving import Server as Samba
 from tests.stores.together.test_together import FILES, Site, Watch
 
-CANARIES = {secret for plain in (OF_SSH, OF_SMB, CANARY) for secret in (plain, quote(plain, safe=""))}
+CANARIES = {secret for plain in (OF_SSH, OF_SMB, OF_S3, CANARY) for secret in (plain, quote(plain, safe=""))}
 
 
 @pytest.fixture
@@ -32,11 +35,12 @@ def ssh(tmp_path: Path) -> Iterator[Ssh]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, samba: Samba, ssh: Ssh, webdav: Served) -> Iterator[Site]:
-    """Three places, with nothing in the environment but who looks for them."""
+def site(tmp_path: Path, samba: Samba, ssh: Ssh, webdav: Served, weed: Buckets) -> Iterator[Site]:
+    """Four places, with nothing in the environment but who looks for them."""
     site = Site(tmp_path / "site")
-    for name in [name for name in site.env if "PASSWORD" in name or "SECRET" in name]:
+    for name in [name for name in site.env if "PASSWORD" in name or name.startswith("AWS_")]:
         del site.env[name]
+    bucket = weed.bucket()
     share = samba.place(f"passwords-{os.getpid()}-{time.monotonic_ns()}")
     dav = webdav.folder / share.name
     dav.mkdir()
@@ -44,6 +48,11 @@ def site(tmp_path: Path, samba: Samba, ssh: Ssh, webdav: Served) -> Iterator[Sit
     site.tables = {
         "smb": [f"url = '{with_password(samba.url(share.name), OF_SMB)}'"],
         "sftp": [f"url = '{with_password(ssh.url(tmp_path / 'ssh'), OF_SSH)}'", f"known_hosts = '{ssh.known_hosts}'"],
+        "s3": [
+            f"url = 's3://{KEY}:{quote(OF_S3, safe='')}@{bucket}/lab'",
+            f"endpoint = '{weed.endpoint}'",
+            "region = 'us-east-1'",
+        ],
         "dav": [f"url = 'webdav://lab:{CANARY}@127.0.0.1:{webdav.port}/{dav.name}'"],
     }
     for path, content in FILES.items():
@@ -51,6 +60,7 @@ def site(tmp_path: Path, samba: Samba, ssh: Ssh, webdav: Served) -> Iterator[Sit
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     yield site
+    weed.remove(bucket)
     for folder in (share, dav):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -72,6 +82,7 @@ def test_p14_a_password_in_a_url_opens_the_place_and_is_told_nowhere(site: Site,
     said = site.type("init")
     assert "[destinations.smb] url: holds a password" in said
     assert 'credentials = "env:NAME"' in said
+    assert "[destinations.s3] url: holds a password; the environment" in said
     site.type("doctor", code=None)
     site.type("plan")
     site.type("plan", "--json")

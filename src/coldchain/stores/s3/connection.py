@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from coldchain.errors import ConfigurationError
+from coldchain.model import Secret
 from coldchain.stores.s3.abilities import Abilities, InParts, find_abilities, find_in_parts
 from coldchain.stores.s3.calling import Caller, Patience
 from coldchain.stores.s3.keys import note_of
 from coldchain.stores.s3.quick import quick_way
-from coldchain.stores.s3.where import PATIENCE_S, Manner, Where
+from coldchain.stores.s3.where import PATIENCE_S, Where
 
 REQUESTS_AT_ONCE = 16
 _CONNECT_S = 15
@@ -24,7 +25,7 @@ class Connection:
     """A client, and what was found out about its server; shared by all stores that have the same place open."""
 
     def __init__(self, where: Where, patience: Patience) -> None:
-        client, credentials = _client(where.manner)
+        client, credentials = _client(where)
         self._where = where
         self._endpoint = urlsplit(client.meta.endpoint_url)
         self._lock = threading.Lock()
@@ -62,21 +63,23 @@ class Connection:
 
 
 # A run opens a place anew for every batch.  Whoever still has it open lends the others connection and knowledge.
-_open: weakref.WeakValueDictionary[tuple[Where, Patience], Connection] = weakref.WeakValueDictionary()
+_open: weakref.WeakValueDictionary[tuple[Where, Patience, str], Connection] = weakref.WeakValueDictionary()
 _opening = threading.Lock()
 
 
 def connect(where: Where, patience: Patience) -> Connection:
     """The connection that somebody has already, or a new one; raises ConfigurationError, asks the server nothing."""
+    rights = where.secret.reveal() if where.secret else ""  # nobody uses the connection of one who has other rights
     with _opening:
-        connection = _open.get((where, patience))
+        connection = _open.get((where, patience, rights))
         if connection is None:
-            connection = _open[where, patience] = Connection(where, patience)
+            connection = _open[where, patience, rights] = Connection(where, patience)
         return connection
 
 
-def _client(manner: Manner) -> tuple[Any, Any]:
+def _client(where: Where) -> tuple[Any, Any]:
     """A client of botocore, and the credentials that it found, None for none."""
+    manner = where.manner
     try:
         boto3, botocore = import_module("boto3"), import_module("botocore")
         configuration, errors = import_module("botocore.config"), import_module("botocore.exceptions")
@@ -98,7 +101,9 @@ def _client(manner: Manner) -> tuple[Any, Any]:
     if manner.anonymous:
         config["signature_version"] = botocore.UNSIGNED
     try:
-        session = boto3.Session(profile_name=manner.profile or None, region_name=manner.region or None)
+        session = boto3.Session(
+            profile_name=manner.profile or None, region_name=manner.region or None, **_rights(where.secret)
+        )
         region = None if session.region_name else "us-east-1"  # servers of one's own take any, Amazon's redirect
         client = session.client(
             "s3", endpoint_url=manner.endpoint or None, region_name=region, config=configuration.Config(**config)
@@ -106,3 +111,11 @@ def _client(manner: Manner) -> tuple[Any, Any]:
         return client, session.get_credentials()
     except (errors.BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"s3: {error}") from error
+
+
+def _rights(secret: Secret | None) -> dict[str, str]:
+    """The key of the URL, in the words of boto3; nothing, when its own chain is to find one."""
+    if secret is None:
+        return {}
+    key, _, value = secret.reveal().partition(":")
+    return {"aws_access_key_id": key, "aws_secret_access_key": value}

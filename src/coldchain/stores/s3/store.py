@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
-from coldchain.model import Entry, Oddity
+from coldchain.errors import ConfigurationError
+from coldchain.model import Entry, Oddity, Secret
 from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
 from coldchain.stores.s3 import probe
@@ -32,15 +34,27 @@ _TRAITS = Traits(
 class S3Store:
     """A bucket of Amazon S3, or of another server that speaks its protocol."""
 
-    def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        patience: Patience = PATIENT,
+        secret: Secret | None = None,
+    ) -> None:
         """Name the place; nothing is asked and no package imported until it is used.
 
         Args:
             url: ``s3://bucket`` or ``s3://bucket/folder``.
             options: See docs/stores/s3.md; raises ConfigurationError for others.
             patience: How often a request is tried.
+            secret: ``KEY:SECRET``, as it stood in the URL.
         """
-        self._where = where(url, options or {})
+        self._where = replace(where(url, options or {}), secret=secret)
+        if secret is not None and (self._where.manner.profile or self._where.manner.anonymous):
+            raise ConfigurationError(
+                f"{self._where.url}: a key stands in the URL, and `profile` or `anonymous` beside it; take one out"
+            )
         self.url = self._where.url
         self._patience = patience
         self._connected: Connection | None = None

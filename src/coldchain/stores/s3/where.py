@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from coldchain.errors import ConfigurationError
+from coldchain.model import Secret
 
 PART_BYTES = 8 << 20
 _LEAST_PART_BYTES = 5 << 20
@@ -28,7 +29,7 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a bucket is used; the credentials are not in it: they come from the provider's own chain."""
+    """How a bucket is used; the credentials are not in it."""
 
     endpoint: str = ""
     """The server, ``https://host:port``; "" for Amazon's, or what AWS_ENDPOINT_URL and the profile say."""
@@ -57,6 +58,8 @@ class Where:
     prefix: str
     """ "" or ends in a slash."""
     manner: Manner
+    secret: Secret | None = field(default=None, compare=False)
+    """``KEY:SECRET``, as it stood in the URL; goes before what the provider's own chain would find."""
 
 
 def where(url: str, options: Mapping[str, str]) -> Where:
