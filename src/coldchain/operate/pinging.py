@@ -83,11 +83,18 @@ def _ask(url: str, body: bytes) -> str:
 
 def _post(url: str, body: bytes) -> str:
     from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Here(HTTPRedirectHandler):
+        """Goes nowhere else: urllib would take https to http, and turn what was posted into a mere question."""
+
+        def redirect_request(self, *_: object) -> None:
+            """Leave the answer as it is: the ping was not heard."""
 
     headers = {"User-Agent": f"coldchain/{__version__}", "Content-Type": "text/plain; charset=utf-8"}
+    request = Request(url, body, headers)  # noqa: S310 - the scheme was looked at
     try:
-        with urlopen(Request(url, body, headers), timeout=TIMEOUT_S) as answer:  # noqa: S310 - the scheme was looked at
+        with build_opener(Here).open(request, timeout=TIMEOUT_S) as answer:
             status = int(answer.status)
     except HTTPError as error:
         error.close()

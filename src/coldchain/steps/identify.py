@@ -8,20 +8,16 @@ unmounted folder or another disk has none, or another one.  A place that tolerat
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coldchain.config.values import Destination, Job
-from coldchain.errors import DestinationAbsent, ManifestDamaged, SourceAbsent, StoreError
-from coldchain.model import OWN_FOLDER, Identity, SourceSeen, Tally
+from coldchain.errors import DestinationAbsent, SourceAbsent, StoreError
+from coldchain.model import Identity, SourceSeen, Tally
 from coldchain.steps.deliver import deliver, fetch
+from coldchain.steps.marker import MARKER, marker_text, read_marker
 from coldchain.stores.base import Store, scheme_of
-
-MARKER = f"{OWN_FOLDER}/destination.json"
-_FORMAT = "coldchain-destination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,7 @@ def admit_destination(
         identity = found or known or Identity(uuid.uuid4().hex, now, ())
         writers = (*(other for other in identity.writers if other != me), me)
         admitted = replace(identity, writers=writers, names=store.probe_names().as_json())
-        deliver(store, MARKER, [_marker_text(admitted)], writer.owner)
+        deliver(store, MARKER, [marker_text(admitted)], writer.owner)
     except StoreError as error:
         raise DestinationAbsent(
             f"{destination.name}: {destination.place.url} cannot be marked: {error.reason}"
@@ -175,27 +171,4 @@ def _read_marker(store: Store) -> Identity | None:
     content = fetch(store, MARKER)
     if content is None:
         return None
-    try:
-        values = json.loads(content)
-        if values["format"] != _FORMAT or values["version"] != 1:
-            raise ManifestDamaged(f"{store.url}/{MARKER} was written by a newer coldchain, or is something else")
-        writers = tuple((str(w["job"]), str(w["host"])) for w in values["writers"])
-        names: Mapping[str, object] = values["names"]
-        return Identity(str(values["id"]), datetime.fromisoformat(values["created"]), writers, names)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestDamaged(
-            f"{store.url}/{MARKER} is damaged; move it away, and mark the place again with coldchain init"
-        ) from error
-
-
-def _marker_text(identity: Identity) -> bytes:
-    values = {
-        "format": _FORMAT,
-        "version": 1,
-        "id": identity.id,
-        "created": identity.created.isoformat(),
-        "writers": [{"job": job, "host": host} for job, host in identity.writers],
-        "names": dict(identity.names),
-        "about": "This folder is a destination of coldchain. Please leave this file here: without it nothing is sent.",
-    }
-    return json.dumps(values, indent=2).encode() + b"\n"
+    return read_marker(content, store.url)
