@@ -111,7 +111,7 @@ sys.exit(lab.run(job).exit_code)
 
 def test_a_run_that_was_killed_is_finished_by_the_next_and_leaves_no_garbage(lab: Lab, sshd: Sshd) -> None:
     with (lab.source / "run/large.bin").open("wb") as file:
-        file.truncate(400 << 20)
+        file.truncate(150 << 20)
     job = to_server(lab, sshd)
     chosen = sshd.options()
     command = [sys.executable, "-c", _RUN, str(lab.folder), sshd.url(lab.nas), chosen["known_hosts"], chosen["key"]]
@@ -136,7 +136,7 @@ def test_a_connection_that_breaks_off_mid_copy_costs_time_or_an_honest_failure(
     lab: Lab, own_sshd: Sshd, deed: str
 ) -> None:
     with (lab.source / "run/large.bin").open("wb") as file:
-        file.truncate(200 << 20)
+        file.truncate(80 << 20)
     job = to_server(lab, own_sshd)
 
     def harm() -> None:

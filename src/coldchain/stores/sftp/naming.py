@@ -21,7 +21,8 @@ async def appear(channel: Channel, temporary: str, key: str, old: Entry | None, 
     """Give a name; raises Occupied, NotFound.  May be done again when the connection was lost meanwhile."""
     path = channel.path(key)
     if old is None:
-        await _new(channel, channel.path(temporary), path)
+        if await _new(channel, channel.path(temporary), path):
+            return staged  # a second name of the very file that was looked at when it was whole
     else:
         await _over(channel, channel.path(temporary), path, old, staged)
     found = await look(channel, path)
@@ -31,8 +32,11 @@ async def appear(channel: Channel, temporary: str, key: str, old: Entry | None, 
     return entry
 
 
-async def _new(channel: Channel, temporary: bytes, path: bytes) -> None:
-    """A hard link fails where something stands, on every system; a plain rename does so by OpenSSH and by the book."""
+async def _new(channel: Channel, temporary: bytes, path: bytes) -> bool:
+    """A hard link fails where something stands, on every system; a plain rename does so by OpenSSH and by the book.
+
+    Returns whether it was a link, so that nothing but the staged file can have got the name.
+    """
     if _HARD_LINKS not in channel.unsupported:
         try:
             await channel.ask(channel.client.link(temporary, path))
@@ -44,7 +48,7 @@ async def _new(channel: Channel, temporary: bytes, path: bytes) -> None:
             await _free(channel, path)  # else it was refused for another cause: FAT, for one, has no links
         else:
             await remove(channel, temporary)
-            return
+            return True
     await _free(channel, path)
     try:
         await channel.ask(channel.client.rename(temporary, path))
@@ -53,6 +57,7 @@ async def _new(channel: Channel, temporary: bytes, path: bytes) -> None:
     except asyncssh.SFTPError:
         await _free(channel, path)
         raise
+    return False
 
 
 async def _free(channel: Channel, path: bytes) -> None:

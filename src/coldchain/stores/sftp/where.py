@@ -56,7 +56,7 @@ class Patience:
     stall_s: float = 120.0
     """How long a server may owe every answer."""
     alive_s: float = 15.0
-    """How often it is asked whether it is still there; after three times without an answer it is not."""
+    """How often it is asked whether it is still there, so that nobody in between forgets an idle connection."""
     gone_s: float = 5.0
     """How long nobody else tries after a connection could not be made."""
 
