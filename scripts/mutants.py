@@ -1,0 +1,303 @@
+"""Would a test notice, if somebody broke this module?
+
+    .venv/bin/python -m scripts.mutants steps/compare.py ledger
+    make mutants ARGS="steps/compare.py ledger"
+
+Works on a copy of the project.  Every test that needs no other process is run once, and it is noted which functions
+each one enters; then for each mutant (see ``mutations.py``) a fork of this process gets the mutated function and runs
+the tests that enter it, the quick ones first, until one fails.  A survivor is a line of a table, as docs/mutants.md
+holds them with the reason for each: survivors that stand there are known.  Exit code 1 when there are others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import importlib
+import inspect
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import NamedTuple
+
+import hypothesis
+import pytest
+
+from scripts.mutations import mutants
+
+PROJECT = Path(__file__).resolve().parents[1]
+REASONS = PROJECT / "docs" / "mutants.md"
+TESTS = ("steps", "content", "ledger", "stores/local", "stores/test_contract.py", "stores/test_retrying.py", "operate",
+         "promises")  # fmt: skip
+PACKAGES = ("content", "steps", "ledger", "stores/local", "operate")
+OUTSIDE = (".cli(", ".ready(", ".started(", "Popen(", "subprocess.", "strace")
+"""Who says one of these starts other processes, which know nothing of a mutated function."""
+SERVERS = frozenset({"mounts", "postgres_server", "postgres_url"})
+LONGEST_S = 6.0
+GRACE_S = 20.0
+SURVIVED, KILLED = 0, 1
+
+Name = tuple[str, str, int]
+"""File, qualified name and first line of a function: what a mutant of it keeps."""
+
+
+class Task(NamedTuple):
+    """One mutant, ready to be tried."""
+
+    module: str
+    line: int
+    change: str
+    function: Name
+    code: CodeType
+
+
+class Plugin:
+    """Takes the place of pytest's loop over the tests."""
+
+    def __init__(self, targets: list[Path], tell: Callable[[str], None]) -> None:
+        self.targets, self.tell = targets, tell
+        self.failed = False
+        self.found: Counter[tuple[str, str]] = Counter()
+        self.survivors: list[Task] = []
+        self.entered: Collection[Name] = ()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed = self.failed or report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("a file of tests could not be read")
+        _load_everything()
+        items = [item for item in session.items if isinstance(item, pytest.Function) and _stays_inside(item)]
+        self.tell(f"{len(items)} of {len(session.items)} tests need no other process")
+        entered, took_s = self._listen(items)
+        self.entered = entered.keys()
+        functions: dict[Name, list[FunctionType]] = {}
+        for found in gc.get_objects():
+            if isinstance(found, FunctionType):
+                functions.setdefault(_name(found.__code__), []).append(found)
+        gc.collect()
+        gc.freeze()
+        tasks = [task for target in self.targets for task in _tasks(target)]
+        self.tell(f"{len(tasks)} mutants")
+        running: dict[int, tuple[Task, float]] = {}
+        for task in tasks:
+            chosen = sorted((i for i in entered.get(task.function, ())), key=lambda i: took_s[i])
+            if len(running) >= (os.cpu_count() or 1):
+                self._wait(running)
+            limit_s = GRACE_S + 8 * sum(took_s[i] for i in chosen)
+            child = _fork(lambda task=task, chosen=chosen: self._try(task, functions, [items[i] for i in chosen]))  # type: ignore[misc]
+            running[child] = (task, time.monotonic() + limit_s)
+        while running:
+            self._wait(running)
+        return True
+
+    def _listen(self, items: list[pytest.Function]) -> tuple[dict[Name, set[int]], dict[int, float]]:
+        """Which functions does each test enter, and how long does it take?  Those that fail as it is are left out."""
+        file = Path(tempfile.mkstemp()[1])
+
+        def listen() -> int:
+            seen: set[CodeType] = set()
+
+            def trace(frame: FrameType, event: str, arg: object) -> None:
+                seen.add(frame.f_code)
+
+            threading.settrace(trace)
+            with file.open("w") as out:
+                for number, item in enumerate(items):
+                    seen.clear()
+                    self.failed, began = False, time.monotonic()
+                    sys.settrace(trace)
+                    self._run(item)
+                    sys.settrace(None)
+                    took_s = time.monotonic() - began
+                    if self.failed or took_s > LONGEST_S:
+                        self.tell(f"left out ({'failed' if self.failed else f'{took_s:.0f} s'}): {item.nodeid}")
+                        continue
+                    lines = {_name(code) for code in list(seen) if "/coldchain/" in code.co_filename}
+                    out.write(f"{number}\t{took_s}\t{sorted(lines)!r}\n")
+            return 0
+
+        child = _fork(listen)
+        os.waitpid(child, 0)
+        entered: dict[Name, set[int]] = {}
+        took_s: dict[int, float] = {}
+        for line in file.read_text().splitlines():
+            number, took, names = line.split("\t")
+            took_s[int(number)] = float(took)
+            for name in eval(names):  # our own words of a moment ago
+                entered.setdefault(name, set()).add(int(number))
+        file.unlink()
+        self.tell(f"{len(took_s)} tests take {sum(took_s.values()):.0f} s")
+        return entered, took_s
+
+    def _run(self, item: pytest.Item) -> None:
+        # No next test: what tests share of a module or a session is made anew for each.
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+
+    def _try(self, task: Task, functions: dict[Name, list[FunctionType]], items: list[pytest.Function]) -> int:
+        for function in functions[task.function]:
+            function.__code__ = task.code
+        for item in items:
+            self._run(item)
+            if self.failed:
+                return KILLED
+        return SURVIVED
+
+    def _wait(self, running: dict[int, tuple[Task, float]]) -> None:
+        """Until one of those that run has ended; those that hang are killed, and count so."""
+        while True:
+            for child, (task, until) in list(running.items()):
+                ended, status = os.waitpid(child, os.WNOHANG)
+                late = time.monotonic() > until
+                if not ended and late:
+                    os.killpg(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                if ended or late:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(child, signal.SIGKILL)
+                    del running[child]
+                    self._note(task, survived=bool(ended) and status == SURVIVED, entered=task.function in self.entered)
+                    return
+            time.sleep(0.005)
+
+    def _note(self, task: Task, *, survived: bool, entered: bool) -> None:
+        self.found[task.module, "survived" if survived else "killed"] += 1
+        if survived:
+            self.survivors.append(task)
+            self.tell(f"{task.module}:{task.line}: {task.change}{'' if entered else ' (no test enters it)'}")
+
+
+def _name(code: CodeType) -> Name:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _load_everything() -> None:
+    """What forks would otherwise import each for itself."""
+    for package in PACKAGES:
+        for file in sorted(Path("src/coldchain", package).glob("*.py")):
+            if file.stem not in {"__init__", "win32", "windows"}:
+                importlib.import_module(".".join(["coldchain", *Path(package).parts, file.stem]))
+    for name in ("sqlalchemy.dialects.sqlite", "alembic.command", "blake3", "pydantic", "filelock", "pathspec"):
+        importlib.import_module(name)
+
+
+def _stays_inside(item: pytest.Function) -> bool:
+    if SERVERS & set(item.fixturenames) or "postgresql" in item.name or "_p17_" in item.name:
+        return False
+    text = inspect.getsource(item.function)
+    return not any(word in text for word in OUTSIDE)
+
+
+def _tasks(file: Path) -> Iterator[Task]:
+    source = file.read_text()
+    module = str(file.relative_to("src/coldchain"))
+    filename = str(file.resolve())
+    for mutant in mutants(source):
+        code = compile(mutant.tree, filename, "exec", dont_inherit=True)
+        found = next(inner for inner in _codes(code) if inner.co_qualname == mutant.function)
+        yield Task(module, mutant.line, mutant.change, _name(found), found)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from _codes(inner)
+
+
+def _fork(work: Callable[[], int]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = KILLED
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(nowhere, number)
+        code = work()
+    except BaseException:  # whatever a mutant does ends here: a fork must never go on as if it were its parent
+        code = KILLED
+    finally:
+        os._exit(code)
+
+
+def _files(names: list[str]) -> list[Path]:
+    found: list[Path] = []
+    for name in names:
+        place = Path("src/coldchain", name)
+        found += [place] if place.is_file() else sorted(place.rglob("*.py"))
+    if not found:
+        raise SystemExit(f"there is no module in {names}")
+    return found
+
+
+def _rows(plugin: Plugin, known: str) -> Iterator[str]:
+    yield "| module | mutants | killed | survivors |"
+    for module in sorted({module for module, _ in plugin.found}):
+        killed, survived = plugin.found[module, "killed"], plugin.found[module, "survived"]
+        yield f"| {module} | {killed + survived} | {killed} | {survived} |"
+    for task in plugin.survivors:
+        yield f"{'known' if _row(task) in known else 'NEW'} {_row(task)} line {task.line}"
+
+
+def _row(task: Task) -> str:
+    return f"| {task.module} | `{task.change}` |"
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    arguments.add_argument("modules", nargs="+", help="files or folders below src/coldchain")
+    arguments.add_argument("--tests", nargs="*", default=list(TESTS), help="files or folders below tests")
+    chosen = arguments.parse_args()
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    with tempfile.TemporaryDirectory(prefix="coldchain-mutants-") as folder:
+        unwanted = shutil.ignore_patterns(".*", "__pycache__", "dist", "build")
+        shutil.copytree(PROJECT, folder, ignore=unwanted, dirs_exist_ok=True)
+        os.chdir(folder)
+        sys.path.insert(0, str(Path(folder, "src")))
+        os.environ["PYTHONPATH"] = str(Path(folder, "src"))
+        hypothesis.settings.register_profile(
+            "mutants",
+            derandomize=True,
+            database=None,
+            deadline=None,
+            max_examples=30,
+            phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        hypothesis.settings.load_profile("mutants")
+        plugin = Plugin(_files(chosen.modules), lambda line: print(line, file=out))
+        tests = [str(Path("tests", name)) for name in chosen.tests]
+        quiet = [
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+            "-n0",
+            "-q",
+            "-s",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            "--basetemp",
+            str(Path(folder, "tmp")),
+        ]
+        pytest.main([*quiet, *tests], plugins=[plugin])
+        rows = list(_rows(plugin, REASONS.read_text() if REASONS.exists() else ""))
+    print(*rows, sep="\n", file=out)
+    return int(any(row.startswith("NEW") for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
