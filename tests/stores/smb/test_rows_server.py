@@ -33,7 +33,7 @@ def on_disk(folder: Path, server: Server, disk: Path) -> Remote:
 def test_row_81_a_server_that_is_killed_in_the_middle(own_samba: Server, tmp_path: Path, files: str, dead: str) -> None:
     """A session that dies costs time only; a server that stays away ends the run in words."""
     world = remote(tmp_path / "w", own_samba, "killed")
-    world.acquire(*((1, 120 * MIB) if files == "one large" else (800, 5000)))
+    world.acquire(*((1, 60 * MIB) if files == "one large" else (400, 5000)))
     process = world.started()
     if files == "one large":
         eventually(lambda: any(path.stat().st_size > 8 * MIB for path in world.on_its_way()), process)

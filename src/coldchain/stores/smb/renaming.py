@@ -21,8 +21,9 @@ from coldchain.stores.smb.trouble import (
 )
 
 if TYPE_CHECKING:
+    from coldchain.stores.smb.parcels import Answer
     from coldchain.stores.smb.sending import Outgoing
-    from coldchain.stores.smb.wire import Answer, Sent
+    from coldchain.stores.smb.wire import Sent
 
 _OPTIONS = m.FILE | m.NOT_FOLLOWED
 
