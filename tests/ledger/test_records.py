@@ -85,6 +85,11 @@ def test_what_became_of_a_copy_is_told_by_the_kind_of_its_event(ledger: Ledger) 
     assert record(3, Manner.NEW, key="a.2") == "kept-both"
     ledger.record(run, JOB, DATASET, [verified("b", manner=Manner.ADOPT)], NOW)
     assert kinds(ledger, "b") == ["adopted"]
+    for content in (1, 2):  # a copy that was lost, of a file that changed since
+        ledger.record(run, JOB, DATASET, [verified("c", content)], NOW)
+    assert kinds(ledger, "c") == ["stored", "replaced"]
+    ledger.record(run, JOB, DATASET, [verified("d", manner=Manner.REPLACE)], NOW)
+    assert kinds(ledger, "d") == ["replaced"]
 
 
 def test_p05_a_version_kept_beside_its_successor_stays_on_record(ledger: Ledger) -> None:
@@ -205,7 +210,7 @@ def test_the_oldest_proof_comes_first_and_what_is_proved_meanwhile_comes_once(
         seen.append((dataset, record.path))
         ledger.refresh(run, JOB, dataset, DISK, [record._replace(proved_at_us=microseconds(end))], end)
     assert [path for _, path in seen] == ["c", "c2", "a", "a2", "b", "b2", "d", "d2"]
-    assert {dataset for dataset, _ in seen} == {"set True", "set False"}
+    assert all(dataset == f"set {path > 'b~'}" for dataset, path in seen), "a record of another dataset"
 
 
 def test_tallies_count_what_is_current(ledger: Ledger) -> None:
