@@ -106,8 +106,7 @@ class FsspecStaging:
         """Leave nothing behind of a file that was not published."""
         if self._files.get(key) is file:
             del self._files[key]
-        with contextlib.suppress(Exception):
-            file.handle.close()
+        _let_go(file.handle)
         if file.temporary and file.published is None:
             with contextlib.suppress(StoreError):
                 self._line.remove(file.temporary)
@@ -260,6 +259,28 @@ def _send(fs: Any, path: str, file: _File) -> None:
     if file.size_bytes <= BLOCK_BYTES:
         fs.pipe_file(path, waiting.read())
         return
-    with fs.open(path, "wb", block_size=BLOCK_BYTES) as there:
+    there = fs.open(path, "wb", block_size=BLOCK_BYTES)
+    try:
         while piece := waiting.read(CHUNK_BYTES):
             there.write(piece)
+        there.close()
+    except BaseException:
+        _let_go(there)
+        raise
+
+
+def _let_go(handle: Any) -> None:
+    """Close what nothing more shall be sent of.
+
+    To close a file is to send it, for most of fsspec; after an error as well, and even when Python forgets it: so an
+    upload that a full server had refused was seen to appear minutes later, when there was room.
+    """
+    from fsspec.spec import AbstractBufferedFile
+
+    with contextlib.suppress(Exception):
+        if isinstance(handle, AbstractBufferedFile):
+            handle.closed = True
+        elif type(handle).__module__.startswith("webdav4"):
+            handle.discard()
+        else:
+            handle.close()
