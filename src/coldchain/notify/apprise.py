@@ -62,7 +62,9 @@ class AppriseLine:
 
     def _call(self, apprise: object, message: Message) -> bool | None:
         module: object = apprise
-        asset = getattr(module, "AppriseAsset")(app_id="coldchain", async_mode=False)  # noqa: B009 - has no types
+        kind = getattr(module, "AppriseAsset")  # noqa: B009 - has no types
+        stays = {"http_redirects": False} if hasattr(kind, "http_redirects") else {}  # what is said goes nowhere else
+        asset = kind(app_id="coldchain", async_mode=False, **stays)
         sender = getattr(module, "Apprise")(asset=asset)  # noqa: B009
         if not sender.add(self._url):
             return None

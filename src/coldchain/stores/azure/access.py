@@ -61,6 +61,7 @@ def container_for(where: Where, account: Account, patience: Patience) -> Any:
             where.container,
             credential=None if where.anonymous else _credential(account),
             retry_total=0,
+            permit_redirects=False,  # Azure sends nobody elsewhere: keys and data stay with the server that is named
             connection_timeout=patience.connect_s,
             read_timeout=patience.read_s,
             max_single_put_size=64 << 20,

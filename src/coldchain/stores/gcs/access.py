@@ -35,6 +35,7 @@ def client_for(where: Where) -> Any:
         raise ConfigurationError('gs:// needs packages: pip install "coldchain[gcs]"') from None
     credentials = _credentials(where)
     session = transport.AuthorizedSession(credentials)
+    session.max_redirects = 0  # Google sends nobody elsewhere: tokens and data stay with the server that is named
     # the library tries nothing again by itself: that is counted in one place, ``objects.patience``
     adapter = adapters.HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
     session.mount("https://", adapter)

@@ -105,6 +105,8 @@ def _of_connection(error: Exception, *, url: str, key: str) -> Verdict:
         return Verdict(StoreGone("the server's certificate cannot be trusted, or it speaks no TLS", url=url, key=key))
     if name in {"InvalidURL", "MissingSchema", "InvalidSchema"}:
         return Verdict(StoreGone("there is no server at this endpoint", url=url, key=key))
+    if name == "TooManyRedirects":
+        return Verdict(StoreGone("the server sends us elsewhere, where no key and no file goes", url=url, key=key))
     if name in _TIMEOUTS:
         return Verdict(Unreliable(f"the connection broke or stalled ({name})", url=url, key=key), again=True)
     if isinstance(error, OSError) or name == "TransportError":
