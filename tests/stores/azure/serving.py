@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from coldchain.stores.azure.store import AzureStore
 from coldchain.stores.objects.patience import Patience
+from tests.stores.objects.serving import free_port, process
 
 ACCOUNT = "coldacct"
 KEY = "Y2FuYXJ5LWNvbGRjaGFpbi10ZXN0cy1zZWNyZXQta2V5ISE="  # not secret: of a server that lives as long as the tests
 HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
-_READY_S = 60
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,6 @@ class Server:
         return [blob.name for blob in self.client.get_container_client(container).list_blobs(**more)]
 
 
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 def client_of(endpoint: str) -> Any:
     """A client of these tests."""
     return BlobServiceClient(endpoint, credential={"account_name": ACCOUNT, "account_key": KEY})
@@ -83,19 +72,9 @@ def served(program: Path, folder: Path) -> Generator[Server, None, None]:
         *("--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"),
     ]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
-        try:
-            until = time.monotonic() + _READY_S
-            while not _listens(port):
-                if process.poll() is not None or time.monotonic() > until:
-                    pytest.fail(f"{program} does not start: {(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
-            endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
-            yield Server(endpoint, client_of(endpoint), process)
-        finally:
-            process.kill()
-            process.wait()
+    with process(command, folder, lambda: _listens(port), cwd=folder, env=environment) as running:
+        endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
+        yield Server(endpoint, client_of(endpoint), running)
 
 
 def _listens(port: int) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from coldchain.model import Place
 from tests.stores.azure.serving import Server
-from tests.stores.gcs.running import Runs
+from tests.stores.objects.running import Runs
 
 
 class TestRuns(Runs):

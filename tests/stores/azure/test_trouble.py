@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace as hurried
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -46,10 +47,12 @@ from coldchain.testing.contract.acts import (
     staging_of,
 )
 from tests.stores.azure.conftest import program
-from tests.stores.azure.serving import ACCOUNT, HASTY, KEY, Server, free_port, served
-from tests.stores.gcs.meddling import Meddle, Proxy, between, first
+from tests.stores.azure.serving import ACCOUNT, HASTY, KEY, Server, served
+from tests.stores.objects.meddling import Meddle, Proxy, between, first
+from tests.stores.objects.serving import free_port
 
 LARGE = some_bytes((1 << 20) + 77)
+SLOW = some_bytes(8 << 20)
 IN_BLOCKS = {"whole_size": "0", "part_size": "256 KiB"}
 WRONG = b64encode(b"CANARY-7f3-wrong-key").decode()
 
@@ -67,15 +70,15 @@ def through(proxy: Proxy, container: str, **more: str) -> AzureStore:
 
 
 def is_put(method: str, path: str) -> bool:
-    return method == "PUT" and "comp=" not in path and "probe-" not in path
+    return method == "PUT" and "comp=" not in path and "uploads" not in path
 
 
 def is_block(method: str, path: str) -> bool:
-    return method == "PUT" and "comp=block&" in path and "probe-" not in path
+    return method == "PUT" and "comp=block&" in path and "uploads" not in path
 
 
 def is_list(method: str, path: str) -> bool:
-    return method == "PUT" and "comp=blocklist" in path and "probe-" not in path
+    return method == "PUT" and "comp=blocklist" in path and "uploads" not in path
 
 
 def answer(status: int, code: str, headers: Mapping[str, str] | None = None) -> HttpResponseError:
@@ -255,9 +258,32 @@ def test_a_server_that_stays_busy_is_given_up_and_nothing_is_there(azurite: Serv
     assert azurite.keys(container) == []
 
 
+@pytest.mark.parametrize("options", [{}, {"whole_size": "0"}], ids=["whole", "blocks"])
+def test_a_large_body_may_take_longer_than_the_patience_while_it_makes_progress(
+    azurite: Server, container: str, options: dict[str, str]
+) -> None:
+    """The time limit of a socket is for all that it is given at once."""
+    with between(azurite.endpoint, slow_bytes_s=2_000_000) as proxy:
+        where = {"endpoint": f"http://{proxy.netloc}/{ACCOUNT}", "account": ACCOUNT, **options}
+        store = AzureStore(f"az://{container}", options=where, patience=hurried(HASTY, tries=1, connect_s=2, read_s=2))
+        carry(store, {"a": SLOW})
+    assert content_of(azurite.store(container), "a") == SLOW
+
+
+def test_a_listing_whose_page_is_cut_short_is_asked_for_again_or_an_error(azurite: Server, container: str) -> None:
+    """What is not listed would be taken for absent; the length of the answer fits what came."""
+    carry(azurite.store(container), {f"file{number}": b"1" for number in range(5)})
+    with between(azurite.endpoint, first("shorten", lambda method, path: "comp=list" in path)) as proxy:
+        store = through(proxy, container)
+        assert len(everything(store)) == 5
+        proxy.meddle = lambda method, path: "shorten"
+        with pytest.raises(StoreError):
+            list(store.list())
+
+
 def test_finding_out_what_the_server_can_leaves_nothing(azurite: Server, container: str) -> None:
     store = azurite.store(container)
-    assert store._bucket.abilities() == (True, True, "md5", "md5")
+    assert [store._bucket.abilities("", large=large) for large in (False, True)] == [(True, "md5")] * 2
     assert azurite.keys(container, include=["uncommittedblobs"]) == [] or not azurite.keys(container)
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import subprocess
-import time
 import urllib.request
 import uuid
 from collections.abc import Generator
@@ -13,16 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped]
 
 from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.objects.patience import Patience
+from tests.stores.objects.serving import free_port, process
 
 HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
-_READY_S = 30
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,6 @@ class Server:
         return [blob.name for blob in self.client.list_blobs(bucket)]
 
 
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 def client_of(endpoint: str) -> Any:
     """A client of these tests."""
     nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
@@ -86,18 +74,8 @@ def served(program: Path, folder: Path) -> Generator[Server, None, None]:
         *(str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
         *("-external-url", endpoint, "-public-host", f"127.0.0.1:{port}", "-backend", "memory", "-log-level", "error"),
     ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-            until = time.monotonic() + _READY_S
-            while not _answers(f"{endpoint}/_internal/healthcheck"):
-                if process.poll() is not None or time.monotonic() > until:
-                    pytest.fail(f"{program} does not start: {(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.05)
-            yield Server(endpoint, client_of(endpoint), process)
-        finally:
-            process.kill()
-            process.wait()
+    with process(command, folder, lambda: _answers(f"{endpoint}/_internal/healthcheck"), cwd=folder) as running:
+        yield Server(endpoint, client_of(endpoint), running)
 
 
 def _answers(url: str) -> bool:

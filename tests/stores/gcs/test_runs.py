@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 
 from coldchain.model import Place
-from tests.stores.gcs.running import Runs
 from tests.stores.gcs.serving import Server
+from tests.stores.objects.running import Runs
 
 
 class TestRuns(Runs):

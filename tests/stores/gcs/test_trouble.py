@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.gcs.trouble import judge
 from coldchain.testing.contract.acts import carry, content_of, entry_for, everything, put_in, some_bytes, staging_of
 from tests.stores.gcs.conftest import program
-from tests.stores.gcs.meddling import Proxy, between, first
-from tests.stores.gcs.serving import HASTY, Server, free_port, served
+from tests.stores.gcs.serving import HASTY, Server, served
+from tests.stores.objects.meddling import Proxy, between, first
+from tests.stores.objects.serving import free_port
 
 LARGE = some_bytes((1 << 20) + 77)
+SLOW = some_bytes(8 << 20)
 IN_PIECES = {"whole_size": "0", "part_size": "256 KiB"}
 
 
@@ -207,9 +210,9 @@ def test_what_was_damaged_on_the_way_is_noticed_and_taken_back(
     gcs: Server, bucket: str, options: dict[str, str], fits: Any
 ) -> None:
     """This server compares no checksum; coldchain compares with what it shows (faults 64 and 65)."""
-    with between(gcs.endpoint, first("flip", lambda m, p: fits(m, p) and "probe-" not in p)) as proxy:
+    with between(gcs.endpoint, first("flip", lambda m, p: fits(m, p) and "uploads" not in p)) as proxy:
         store = through(proxy, bucket, **options)
-        store._bucket.abilities()
+        store._bucket.abilities("", large=False)
         proxy.meddle = first("flip", fits)
         with staging_of(store) as staging:
             put_in(staging, "a", LARGE)
@@ -217,6 +220,29 @@ def test_what_was_damaged_on_the_way_is_noticed_and_taken_back(
         assert isinstance(result, FlushFailed), result
         assert staging.vouched("a") == ""
     assert gcs.keys(bucket) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"whole_size": "0"}], ids=["whole", "pieces"])
+def test_a_large_body_may_take_longer_than_the_patience_while_it_makes_progress(
+    gcs: Server, bucket: str, options: dict[str, str]
+) -> None:
+    """The time limit of a socket is for all that it is given at once."""
+    with between(gcs.endpoint, slow_bytes_s=2_000_000) as proxy:
+        where = {"endpoint": f"http://{proxy.netloc}", "anonymous": "true", **options}
+        store = GcsStore(f"gs://{bucket}", options=where, patience=replace(HASTY, tries=1, connect_s=2, read_s=2))
+        carry(store, {"a": SLOW})
+    assert content_of(gcs.store(bucket), "a") == SLOW
+
+
+def test_a_listing_whose_page_is_cut_short_is_asked_for_again_or_an_error(gcs: Server, bucket: str) -> None:
+    """What is not listed would be taken for absent; the length of the answer fits what came."""
+    carry(gcs.store(bucket), {f"file{number}": b"1" for number in range(5)})
+    with between(gcs.endpoint, first("shorten", lambda method, path: method == "GET")) as proxy:
+        store = through(proxy, bucket)
+        assert len(everything(store)) == 5
+        proxy.meddle = lambda method, path: "shorten"
+        with pytest.raises(StoreError):
+            list(store.list())
 
 
 def test_the_address_of_an_upload_is_never_shown(gcs: Server, bucket: str, caplog: pytest.LogCaptureFixture) -> None:

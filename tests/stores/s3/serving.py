@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
-import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 from botocore.config import Config
 
-from coldchain.stores.s3.calling import Patience
+from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.store import S3Store
+from tests.stores.objects.serving import process
 
 KEY, SECRET = "coldkey", "coldsecret1234"  # not secret: of a server that lives as long as the tests
 READER, READER_SECRET = "rokey", "rosecret1234"
 HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1)
-_READY_S = 60
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,10 @@ class Server:
     def remove(self, bucket: str) -> None:
         """Remove a bucket with all that it holds, if it is there."""
         with contextlib.suppress(self.client.exceptions.NoSuchBucket):
-            for key in self.keys(bucket):
-                self.client.delete_object(Bucket=bucket, Key=key)
+            keys = self.keys(bucket)
+            for start in range(0, len(keys), 1000):
+                objects = [{"Key": key} for key in keys[start : start + 1000]]
+                self.client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             self.client.delete_bucket(Bucket=bucket)
 
     def options(self, **more: str) -> dict[str, str]:
@@ -103,18 +102,8 @@ def client_of(endpoint: str, key: str = KEY, secret: str = SECRET) -> Any:
 
 def served(command: list[str], endpoint: str, ready: str, folder: Path, **more: Any) -> Iterator[Server]:
     """Start a program, wait until it answers, and end it."""
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, **more)
-        try:
-            until = time.monotonic() + _READY_S
-            while not _answers(endpoint + ready):
-                if process.poll() is not None or time.monotonic() > until:
-                    pytest.fail(f"{command[0]} does not start: {(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
-            yield Server(endpoint, client_of(endpoint))
-        finally:
-            process.kill()
-            process.wait()
+    with process(command, folder, lambda: _answers(endpoint + ready), **more):
+        yield Server(endpoint, client_of(endpoint))
 
 
 def _answers(url: str) -> bool:

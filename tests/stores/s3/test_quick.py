@@ -13,12 +13,11 @@ import pytest
 
 from coldchain.errors import Occupied
 from coldchain.model import Entry
-from coldchain.stores.s3.connection import Connection, connect
+from coldchain.stores.s3.bucket import S3Bucket
 from coldchain.stores.s3.quick import LIMIT_BYTES, Quick
 from coldchain.stores.s3.store import S3Store
-from coldchain.stores.s3.where import where
 from coldchain.testing.contract.acts import carry, content_of
-from tests.stores.s3.serving import HASTY, Server
+from tests.stores.s3.serving import Server
 
 
 @pytest.fixture
@@ -28,21 +27,19 @@ def bucket(weed: Server) -> Iterator[str]:
     weed.remove(name)
 
 
-def connection_of(store: S3Store, server: Server) -> Connection:
-    """The one that the store uses; it must be held open meanwhile."""
-    store.volume()
-    return connect(where(store.url, server.options()), HASTY)
+def bucket_of(store: S3Store) -> S3Bucket:
+    return store._bucket
 
 
-def quick_of(store: S3Store, server: Server) -> Quick:
-    quick = connection_of(store, server).call.quick
+def quick_of(store: S3Store) -> Quick:
+    quick = bucket_of(store).call.quick
     assert quick is not None, "obstore is not installed"
     return quick
 
 
 def test_an_object_bears_the_same_whichever_way_it_went(weed: Server, bucket: str) -> None:
     store = weed.store(bucket)
-    calling = connection_of(store, weed).call
+    calling = bucket_of(store).call
     carry(store, {"quick": b"content"})
     calling.quick = None
     carry(store, {"patient": b"content"})
@@ -69,7 +66,7 @@ def test_a_name_is_the_same_whichever_way_it_went(moto: Server, name: str) -> No
 
 def test_it_tells_nothing_but_success(weed: Server, bucket: str) -> None:
     store = weed.store(bucket)
-    quick = quick_of(store, weed)
+    quick = quick_of(store)
     carry(store, {"file": b"content", "empty": b""})
     facts = quick.look("file")
     assert facts is not None
@@ -88,13 +85,13 @@ def test_it_tells_nothing_but_success(weed: Server, bucket: str) -> None:
 
 def test_no_s_are_no_failures_and_too_many_failures_end_it(weed: Server, bucket: str) -> None:
     store = weed.store(bucket)
-    quick = quick_of(store, weed)
+    quick = quick_of(store)
     carry(store, {"empty": b""})
     for _ in range(30):
         assert quick.look("none") is None
         quick.get("empty", 0, 9)
     assert quick.look("empty") is not None
-    nowhere = quick_of(weed.store(bucket), weed)
+    nowhere = quick_of(weed.store(bucket))
     library, nowhere._library = nowhere._library, None
     for _ in range(30):
         assert nowhere.look("empty") is None
@@ -118,14 +115,14 @@ def test_what_stands_there_is_occupied_as_ever(weed: Server, bucket: str) -> Non
 def test_what_another_put_there_meanwhile_is_seen(weed: Server, bucket: str) -> None:
     """The ETag that the server gave to what it was sent is not the one that stands there."""
     store = weed.store(bucket)
-    calling = connection_of(store, weed).call
+    calling = bucket_of(store).call
 
     class Overtaken(Quick):
         def look(self, key: str) -> dict[str, object] | None:
             weed.client.put_object(Bucket=bucket, Key=key, Body=b"quicker")
             return super().look(key)
 
-    quick = quick_of(store, weed)
+    quick = quick_of(store)
     calling.quick = Overtaken(quick._library, quick._store)
     staging = store.stage()
     sink = staging.open("file", Entry("file", 7, 1))
@@ -139,7 +136,7 @@ def test_what_another_put_there_meanwhile_is_seen(weed: Server, bucket: str) -> 
 def test_a_forked_child_does_not_wait_for_ever(weed: Server, bucket: str) -> None:
     store = weed.store(bucket)
     carry(store, {"file": b"content"})
-    assert quick_of(store, weed).look("file") is not None
+    assert quick_of(store).look("file") is not None
     child = os.fork()
     if child == 0:
         os._exit(0 if content_of(store, "file") == b"content" else 1)

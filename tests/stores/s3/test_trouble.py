@@ -23,7 +23,7 @@ from coldchain.errors import (
 )
 from coldchain.model import Place
 from coldchain.stores.base import open_store
-from coldchain.stores.s3.calling import Patience
+from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.store import S3Store
 from coldchain.stores.s3.trouble import is_temporary, retry_after_s, translate
 from coldchain.testing.contract.acts import carry, put_in, staging_of

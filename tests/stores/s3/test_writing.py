@@ -13,7 +13,8 @@ import pytest
 from coldchain.errors import FlushFailed, Occupied, StoreError
 from coldchain.model import Entry
 from coldchain.stores.base import Staging
-from coldchain.stores.s3.staging import S3Staging
+from coldchain.stores.objects.staging import ObjectStaging
+from coldchain.stores.s3.abilities import Seen
 from coldchain.testing.contract.acts import (
     arrived,
     content_of,
@@ -26,7 +27,8 @@ from coldchain.testing.contract.acts import (
 )
 from tests.stores.s3.serving import Server
 
-LARGE = some_bytes((17 << 20) + 5)
+LARGE = some_bytes((5 << 20) + 5)
+IN_PARTS = {"whole_size": "1 MiB", "part_size": "5 MiB"}
 CONTENTS = {"small": b"ours", "large": LARGE}
 
 
@@ -37,14 +39,14 @@ def bucket(weed: Server) -> Iterator[str]:
     weed.remove(name)
 
 
-def within(staging: Staging) -> S3Staging:
-    assert isinstance(staging, S3Staging)
+def within(staging: Staging) -> ObjectStaging:
+    assert isinstance(staging, ObjectStaging)
     return staging
 
 
 def test_a_large_file_goes_in_parts_that_nobody_sees(weed: Server, bucket: str) -> None:
     """P3; and what tells of the upload is gone with it."""
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     with staging_of(store, "job1") as staging:
         put_in(staging, "large", LARGE)
         assert weed.uploads(bucket) == ["large"]
@@ -59,7 +61,7 @@ def test_a_large_file_goes_in_parts_that_nobody_sees(weed: Server, bucket: str) 
 
 
 def test_what_is_taken_back_leaves_no_upload(weed: Server, bucket: str) -> None:
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     with staging_of(store) as staging:
         sink = staging.open("aborted", entry_for("aborted", LARGE))
         sink.write(LARGE)
@@ -76,7 +78,7 @@ def test_what_is_taken_back_leaves_no_upload(weed: Server, bucket: str) -> None:
 
 def test_the_upload_of_a_killed_run_is_aborted_with_its_note(weed: Server, bucket: str) -> None:
     """By its owner's next run, which finds it by listing; uploads of others for other keys stay."""
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     abandoned = store.stage("job1")
     put_in(abandoned, "large", LARGE)
     weed.client.create_multipart_upload(Bucket=bucket, Key="large.of-another")
@@ -93,7 +95,7 @@ def test_the_upload_of_a_killed_run_is_aborted_with_its_note(weed: Server, bucke
 @pytest.mark.parametrize("replacing", [False, True])
 def test_a_lost_reply_is_looked_into(weed: Server, bucket: str, key: str, *, replacing: bool) -> None:
     """faults.md 69: the object is there, though nobody said so; the same request again is refused."""
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     before = None
     if replacing:
         weed.client.put_object(Bucket=bucket, Key=key, Body=b"before")
@@ -101,9 +103,9 @@ def test_a_lost_reply_is_looked_into(weed: Server, bucket: str, key: str, *, rep
     with staging_of(store) as staging:
         put_in(staging, key, CONTENTS[key])
         outgoing = within(staging)._closed[key]
-        condition = outgoing._condition(before)
-        outgoing._send(condition)  # ... and the reply is lost
-        outgoing._condition = lambda expected: condition  # type: ignore[method-assign]
+        there = outgoing._there(before)
+        outgoing._send(there)  # ... and the reply is lost
+        outgoing._there = lambda expected: there  # type: ignore[method-assign]
         entry = arrived(staging.publish({key: before})[key])
     assert entry == store.stat(key)
     assert content_of(store, key) == CONTENTS[key]
@@ -113,7 +115,7 @@ def test_a_lost_reply_is_looked_into(weed: Server, bucket: str, key: str, *, rep
 @pytest.mark.parametrize("key", sorted(CONTENTS))
 def test_of_two_writers_the_second_is_told_at_the_last_moment(weed: Server, bucket: str, key: str) -> None:
     """P5: between the look and the write another one comes; the server itself refuses."""
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     with staging_of(store) as staging:
         put_in(staging, key, CONTENTS[key])
         weed.client.put_object(Bucket=bucket, Key=key, Body=b"theirs")
@@ -132,9 +134,9 @@ def test_a_server_that_heeds_no_condition_is_looked_at_before(moto: Server, weed
     """What was found out about a server decides how it is asked."""
     from dataclasses import replace
 
-    store = weed.store(bucket)
-    connection = store._connection
-    connection._abilities = replace(connection.abilities(""), creates_only=False, replaces_only=False)
+    store = weed.store(bucket, **IN_PARTS)
+    bucket_ = store._bucket
+    bucket_._whole = replace(bucket_.whole(""), creates_only=False, replaces_only=False)
     weed.client.put_object(Bucket=bucket, Key="taken", Body=b"theirs")
     with staging_of(store) as staging:
         for key in ("taken", "free"):
@@ -147,13 +149,13 @@ def test_a_server_that_heeds_no_condition_is_looked_at_before(moto: Server, weed
 
 def test_what_seaweedfs_and_moto_do_is_found_out(weed: Server, moto: Server, bucket: str) -> None:
     """ "No error" is not "verified": moto takes a wrong checksum, so it vouches for nothing."""
-    good = weed.store(bucket)._connection
-    assert good.abilities("a") == type(good.abilities("a"))(creates_only=True, replaces_only=True, verifies=True)
+    good = weed.store(bucket, **IN_PARTS)._bucket
+    assert good.whole("a") == Seen(creates_only=True, replaces_only=True, verifies=True)
     parts = good.in_parts("a")
     assert (parts.creates_only, parts.checksums, parts.verifies) == (True, True, True)
     other = moto.bucket()
-    store = moto.store(other)
-    assert store._connection.abilities("a").verifies is False
+    store = moto.store(other, **IN_PARTS)
+    assert store._bucket.whole("a").verifies is False
     with staging_of(store) as staging:
         put_in(staging, "small", b"1")
         put_in(staging, "large", LARGE)
@@ -167,7 +169,7 @@ def test_what_seaweedfs_and_moto_do_is_found_out(weed: Server, moto: Server, buc
 
 def test_an_object_that_is_not_what_was_sent_is_removed(weed: Server, bucket: str) -> None:
     """faults.md 65 and 66, as far as the server itself can tell."""
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     with staging_of(store) as staging:
         put_in(staging, "file", b"1234")
         outgoing = within(staging)._closed["file"]
@@ -196,7 +198,7 @@ def test_an_object_bears_what_the_configuration_says(weed: Server, bucket: str) 
 
 def test_what_is_taken_back_from_a_bucket_with_versions_lets_the_older_one_show(weed: Server, bucket: str) -> None:
     weed.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    store = weed.store(bucket)
+    store = weed.store(bucket, **IN_PARTS)
     weed.client.put_object(Bucket=bucket, Key="file", Body=b"older")
     with staging_of(store) as staging:
         put_in(staging, "file", b"newer")
@@ -228,6 +230,7 @@ print(int(status.partition("VmHWM:")[2].split()[0]) >> 10)
 """
 
 
+@pytest.mark.faults
 def test_a_gibibyte_takes_little_memory(weed: Server, bucket: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _GIBIBYTE, f"s3://{bucket}", weed.endpoint],

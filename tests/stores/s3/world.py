@@ -6,6 +6,9 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.faults.world import HOST, Ended, World, sha256
 from tests.stores.s3.proxy import Proxy
@@ -106,6 +109,11 @@ class BucketWorld(World):
         """Why a file is not verified, "" if it is."""
         found = ended.troubles.get((path, "nas"))
         return found[1] if found else ""
+
+
+def later(case: object) -> Any:
+    """A case that shows nearly the same as the one beside it, or takes minutes: it is of the second tier."""
+    return pytest.param(case, marks=pytest.mark.faults)
 
 
 def guest(world: BucketWorld, host: str) -> BucketWorld:

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from coldchain.errors import ConfigurationError
 from coldchain.stores.azure.where import Where
 from coldchain.stores.objects.patience import Patience
+from coldchain.stores.objects.pieces import session
 
+_CONNECTIONS = 64
 _CLOUD = "core.windows.net"
 
 
@@ -53,6 +55,7 @@ def container_for(where: Where, account: Account, patience: Patience) -> Any:
     """A client of Azure's library, which tries nothing again by itself: that is counted in ``objects.patience``."""
     try:
         blob = import_module("azure.storage.blob")
+        transport = import_module("azure.core.pipeline.transport").RequestsTransport
     except ImportError:
         raise _missing() from None
     try:
@@ -62,8 +65,9 @@ def container_for(where: Where, account: Account, patience: Patience) -> Any:
             credential=None if where.anonymous else _credential(account),
             retry_total=0,
             permit_redirects=False,  # Azure sends nobody elsewhere: keys and data stay with the server that is named
-            connection_timeout=patience.connect_s,
-            read_timeout=patience.read_s,
+            transport=transport(
+                session=session(_CONNECTIONS), connection_timeout=patience.connect_s, read_timeout=patience.read_s
+            ),
             max_single_put_size=64 << 20,
             max_single_get_size=64 << 20,
         )

@@ -79,9 +79,8 @@ class Blocks:
     def publish(self, expected: Found | None, sums: Mapping[str, str]) -> None:
         """Put the list; the server looks then what stands under the name."""
         self._verbs.commit(self._staged, expected, b64decode(sums["md5"]))
-        self._pool.shutdown()
 
-    def abort(self) -> None:
+    def close(self, *, published: bool) -> None:
         """Send no more; what was staged is forgotten by the server itself, nobody can remove it."""
         for future in self._travelling:
             future.cancel()

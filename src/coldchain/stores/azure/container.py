@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
 import threading
+import weakref
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +20,12 @@ from coldchain.stores.azure.names import refusal
 from coldchain.stores.azure.trouble import judge, status_of
 from coldchain.stores.azure.where import Where
 from coldchain.stores.objects.bucket import Abilities, Found
+from coldchain.stores.objects.held import Held
+from coldchain.stores.objects.keys import note_of
+from coldchain.stores.objects.paging import paged
 from coldchain.stores.objects.patience import Patience
+from coldchain.stores.objects.reading import look_and_get
+from coldchain.stores.objects.refusing import refuses
 
 _T = TypeVar("_T")
 _PAGE = 5000
@@ -28,9 +33,6 @@ _TYPE = "application/octet-stream"
 _NEVER = '"0x0"'
 """No blob has this ETag."""
 _OWN_TIER = "Hot"
-
-_WAS_TAKEN = {404, 409, 412}
-"""What another try meets when the first one was heard, and only its reply was lost."""
 
 
 class _Page(NamedTuple):
@@ -58,6 +60,8 @@ class Container:
 
     in_order = False
     """Accounts with true folders list them in an order of their own."""
+    key_bytes = 0
+    """Azure counts characters."""
 
     def __init__(self, where: Where, patience: Patience) -> None:
         """Find credentials; the server is asked nothing."""
@@ -71,7 +75,8 @@ class Container:
         self._settings, self._block, self._tier = blob.ContentSettings, blob.BlobBlock, blob.StandardBlobTier
         self._match = import_module("azure.core").MatchConditions
         self._lock = threading.Lock()
-        self._abilities: Abilities | None = None
+        weakref.finalize(self, self._client.close)
+        self._abilities: tuple[Abilities, Abilities] | None = None
 
     def _ask(self, path: str, deed: Callable[[], _T]) -> _T:
         return self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
@@ -87,22 +92,23 @@ class Container:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def look(self, path: str) -> Found:
-        """What stands there."""
+    def look(self, path: str, *, sums: bool = False) -> Found:
+        """What stands there; the checksum is always shown."""
         blob = self._blob(path)
         return _found(self._ask(path, blob.get_blob_properties))
 
+    def first(self, path: str, length: int) -> tuple[Found, bytes | memoryview]:
+        """Look, and ask for the beginning of what was seen."""
+        return look_and_get(self, path, length)
+
     def get(self, path: str, offset: int, length: int, found: Found) -> bytes:
         """A piece of the blob with this ETag."""
-        length = min(length, found.size_bytes - offset)
-        if length <= 0:
-            return b""
         blob, same = self._blob(path), self._condition(found)
         return self._ask(
             path, lambda: bytes(blob.download_blob(offset=offset, length=length, max_concurrency=1, **same).readall())
         )
 
-    def objects(self, folder: str) -> Iterator[tuple[str, Found]]:
+    def objects(self, folder: str, without: Collection[str] = ()) -> Iterator[tuple[str, Found]]:
         """A page of five thousand after the other; with metadata, which tell true folders from blobs."""
         start = self._start(folder)
         for page in self._pages(
@@ -127,18 +133,11 @@ class Container:
         return self._where.prefix + (f"{folder}/" if folder else "")
 
     def _pages(self, begin: Callable[[], Any]) -> Iterator[_Page]:
-        following = ""
-
-        def page() -> _Page:
-            pages = begin().by_page(continuation_token=following or None)
+        def page(token: str) -> _Page:
+            pages = begin().by_page(continuation_token=token or None)
             return _Page(list(next(pages, ())), pages.continuation_token or "")
 
-        while True:
-            found = self._ask("", page)
-            yield found
-            if not found.following:
-                return
-            following = found.following
+        return paged(lambda token: self._ask("", lambda: page(token)), self.url)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -157,9 +156,12 @@ class Container:
         tier = (_OWN_TIER if own else self._where.tier) if self._where.tier else ""
         return {"standard_blob_tier": self._tier(tier)} if tier else {}
 
-    def put(self, path: str, content: bytes, metadata: Mapping[str, str], expected: Found | None) -> None:
+    def put(
+        self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
+    ) -> None:
         """The MD5 travels with it, and the server compares."""
-        self._ask(path, lambda: self._put(path, content, metadata, self._condition(expected)))
+        body, condition = bytes(content.content()), self._condition(expected)
+        self._ask(path, lambda: self._put(path, body, metadata, condition, {"Content-MD5": sums["md5"]}))
 
     def _put(
         self,
@@ -167,7 +169,7 @@ class Container:
         content: bytes,
         metadata: Mapping[str, str],
         condition: Mapping[str, Any],
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> None:
         self._blob(path).upload_blob(
             content,
@@ -175,13 +177,12 @@ class Container:
             overwrite=True,  # or not, as the condition says
             metadata=dict(metadata),
             content_settings=self._settings(content_type=_TYPE),
-            validate_content=not headers,
-            headers=dict(headers or {}),
+            headers=dict(headers),
             **condition,
             **self._given(path),
         )
 
-    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str]) -> Blocks:
+    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str], owner: str) -> Blocks:
         """Nothing is asked before the first block."""
         blob = self._blob(path)
 
@@ -213,18 +214,18 @@ class Container:
 
     # --- what was seen of the server ---------------------------------------------------------------------------------
 
-    def abilities(self) -> Abilities:
+    def abilities(self, owner: str, *, large: bool) -> Abilities:
         """Try once what must be refused; a server that keeps its word is left as it was."""
         with self._lock:
             if self._abilities is None:
-                path = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+                path = note_of(owner)
                 wrong = {"Content-MD5": b64encode(hashlib.md5(b"b", usedforsecurity=False).digest()).decode()}
                 never = {"etag": _NEVER, "match_condition": self._match.IfNotModified}
                 refused = False
                 try:
-                    heeds = self._refuses(412, lambda: self._put(path, b"", {}, never))
+                    heeds = self._refuses(412, lambda: self._put(path, b"", {}, never, {}))
                     whole = self._refuses(400, lambda: self._put(path, b"a", {}, self._condition(None), wrong))
-                    large = self._refuses(
+                    blocks = self._refuses(
                         400, lambda: self._blob(path).stage_block("probe", b"a", length=1, headers=wrong)
                     )
                     ends = self._refuses(412, lambda: self._blob(path).commit_block_list([], **never))
@@ -233,20 +234,11 @@ class Container:
                     if not refused:
                         with contextlib.suppress(StoreError):
                             self.delete(path, None)
-                self._abilities = Abilities(heeds, ends, "md5" if whole else "", "md5" if large else "")
-            return self._abilities
+                self._abilities = Abilities(heeds, "md5" if whole else ""), Abilities(ends, "md5" if blocks else "")
+            return self._abilities[large]
 
     def _refuses(self, status: int, deed: Callable[[], Any]) -> bool:
-        def attempt() -> bool:
-            try:
-                deed()
-            except Exception as error:
-                if status_of(error) == status or status_of(error) in _WAS_TAKEN:
-                    return status_of(error) == status
-                raise
-            return False
-
-        return self._ask("", attempt)
+        return self._ask("", refuses(status, deed, status_of))
 
     def volume(self) -> str:
         """The names of Azure's accounts are unique."""
@@ -257,10 +249,6 @@ class Container:
 
         self._ask("", page)
         return f"container {self._where.container} of {self._account} at {self._server}"
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._client.close()
 
 
 def _found(blob: Any) -> Found:

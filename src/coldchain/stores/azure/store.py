@@ -6,21 +6,11 @@ from collections.abc import Mapping
 
 from coldchain.stores.azure.container import Container
 from coldchain.stores.azure.where import where
-from coldchain.stores.base import Traits
 from coldchain.stores.objects.patience import PATIENT, Patience
-from coldchain.stores.objects.store import ObjectStore
-
-_TRAITS = Traits(
-    mtime_step_ns=1_000_000_000,
-    stable_inodes=True,
-    vouches=("md5",),
-    keeps_mtime=False,
-    has_folders=False,
-    proves_published=True,
-)
+from coldchain.stores.objects.store import ObjectStore, traits
 
 
-class AzureStore(ObjectStore):
+class AzureStore(ObjectStore[Container]):
     """A container, or a folder in it."""
 
     def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
@@ -32,4 +22,5 @@ class AzureStore(ObjectStore):
             patience: How often a request is tried.
         """
         place = where(url, options or {})
-        super().__init__(place.url, _TRAITS, place.whole_bytes, (place, patience), lambda: Container(place, patience))
+        facts = traits(1_000_000_000, ("md5",))
+        super().__init__(place.url, facts, place.whole_bytes, (place, patience), lambda: Container(place, patience))

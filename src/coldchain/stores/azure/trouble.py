@@ -79,6 +79,8 @@ def judge(error: Exception, *, url: str, key: str) -> Verdict:
         return Verdict(StoreGone(_not_authentic(error), url=url, key=key))
     if code in _DAMAGED:
         return Verdict(Unreliable("the content was damaged on the way", url=url, key=key), again=True)
+    if status < 300:
+        return Verdict(Unreliable("the server's answer cannot be read", url=url, key=key), again=True)
     said = _said(error)
     if status in {408, 429} or status >= 500:
         kind = Unreliable if status in {408, 500} else StoreGone

@@ -12,6 +12,7 @@ from typing import Any
 
 from coldchain.errors import ConfigurationError
 from coldchain.stores.gcs.where import Where
+from coldchain.stores.objects.pieces import mount
 
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _CONNECTIONS = 64
@@ -29,7 +30,6 @@ def client_for(where: Where) -> Any:
     try:
         storage = import_module("google.cloud.storage")
         transport = import_module("google.auth.transport.requests")
-        adapters = import_module("requests.adapters")
         import_module("google_crc32c")
     except ImportError:
         raise ConfigurationError('gs:// needs packages: pip install "coldchain[gcs]"') from None
@@ -37,9 +37,7 @@ def client_for(where: Where) -> Any:
     session = transport.AuthorizedSession(credentials)
     session.max_redirects = 0  # Google sends nobody elsewhere: tokens and data stay with the server that is named
     # the library tries nothing again by itself: that is counted in one place, ``objects.patience``
-    adapter = adapters.HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    mount(session, _CONNECTIONS)
     return storage.Client(
         project=None, credentials=credentials, _http=session, client_options={"api_endpoint": endpoint_of(where)}
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,8 +17,12 @@ from coldchain.stores.gcs.sums import GcsSums, sums_of
 from coldchain.stores.gcs.trouble import judge, status_of
 from coldchain.stores.gcs.where import Where
 from coldchain.stores.objects.bucket import Abilities, Found
-from coldchain.stores.objects.keys import fault_in
+from coldchain.stores.objects.held import Held
+from coldchain.stores.objects.keys import fault_in, note_of
+from coldchain.stores.objects.paging import paged
 from coldchain.stores.objects.patience import Patience
+from coldchain.stores.objects.reading import look_and_get
+from coldchain.stores.objects.refusing import refuses
 
 _T = TypeVar("_T")
 _KEY_LIMIT = 1024
@@ -27,9 +31,6 @@ _TYPE = "application/octet-stream"
 _FIELDS = "items(name,size,generation,timeCreated,crc32c,md5Hash),prefixes,nextPageToken"
 _NEVER = 1
 """No object has this generation: they are microseconds since 1970."""
-
-_WAS_TAKEN = {404, 409, 412}
-"""What another try meets when the first one was heard, and only its reply was lost."""
 
 
 class _Page(NamedTuple):
@@ -54,9 +55,11 @@ class GcsBucket:
         self._bucket = self._client.bucket(where.bucket, user_project=where.pays or None)
         self._server = endpoint_of(where)
         self.in_order = self._server == GOOGLE  # "List objects": ordered lexicographically by name
+        self.key_bytes = _KEY_LIMIT - len(where.prefix.encode())
         self._always = {"timeout": (patience.connect_s, patience.read_s), "retry": None}
         self._lock = threading.Lock()
-        self._abilities: Abilities | None = None
+        weakref.finalize(self, self._client.close)
+        self._abilities: tuple[Abilities, Abilities] | None = None
 
     def _ask(self, path: str, deed: Callable[[], _T]) -> _T:
         return self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
@@ -91,17 +94,18 @@ class GcsBucket:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def look(self, path: str) -> Found:
-        """What stands there."""
+    def look(self, path: str, *, sums: bool = False) -> Found:
+        """What stands there; the checksums are always shown."""
         blob = self._blob(path)
         self._ask(path, lambda: blob.reload(**self._always))
         return _found(blob)
 
+    def first(self, path: str, length: int) -> tuple[Found, bytes | memoryview]:
+        """Look, and ask for the beginning of what was seen."""
+        return look_and_get(self, path, length)
+
     def get(self, path: str, offset: int, length: int, found: Found) -> bytes:
         """A piece, as it is stored: nothing is unpacked on the way."""
-        length = min(length, found.size_bytes - offset)
-        if length <= 0:
-            return b""
         blob = self._blob(path, found.mark)
         content: bytes = self._ask(
             path,
@@ -111,7 +115,7 @@ class GcsBucket:
         )
         return content
 
-    def objects(self, folder: str) -> Iterator[tuple[str, Found]]:
+    def objects(self, folder: str, without: Collection[str] = ()) -> Iterator[tuple[str, Found]]:
         """A page of a thousand after the other."""
         for page in self._pages(self._start(folder), None):
             for blob in page.blobs:
@@ -128,13 +132,7 @@ class GcsBucket:
         return self._where.prefix + (f"{folder}/" if folder else "")
 
     def _pages(self, start: str, delimiter: str | None) -> Iterator[_Page]:
-        following = ""
-        while True:
-            page = self._ask("", lambda token=following: self._page(start, delimiter, token))  # type: ignore[misc]
-            yield page
-            if not page.following:
-                return
-            following = page.following
+        return paged(lambda token: self._ask("", lambda: self._page(start, delimiter, token)), self.url)
 
     def _page(self, start: str, delimiter: str | None, token: str, most: int = 1000) -> _Page:
         asked = self._client.list_blobs(
@@ -155,11 +153,12 @@ class GcsBucket:
         """CRC-32C, and MD5 of what is sent whole."""
         return GcsSums(self._where.whole_bytes)
 
-    def put(self, path: str, content: bytes, metadata: Mapping[str, str], expected: Found | None) -> None:
+    def put(
+        self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
+    ) -> None:
         """The checksums travel with it, and the server compares."""
-        sums = sums_of(content)
-        condition = int(expected.mark) if expected else 0
-        self._ask(path, lambda: self._put(path, content, metadata, condition, sums))
+        body, condition = bytes(content.content()), int(expected.mark) if expected else 0
+        self._ask(path, lambda: self._put(path, body, metadata, condition, sums))
 
     def _put(
         self, path: str, content: bytes, metadata: Mapping[str, str], condition: int, sums: Mapping[str, str]
@@ -173,7 +172,7 @@ class GcsBucket:
             content, content_type=_TYPE, checksum=None, if_generation_match=condition, **self._always
         )
 
-    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str]) -> Session:
+    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str], owner: str) -> Session:
         """The condition belongs to the upload from its beginning, so what stands there is looked at now."""
         try:
             replaces = self.look(path).mark
@@ -203,15 +202,15 @@ class GcsBucket:
 
     # --- what was seen of the server ---------------------------------------------------------------------------------
 
-    def abilities(self) -> Abilities:
+    def abilities(self, owner: str, *, large: bool) -> Abilities:
         """Try once what must be refused; a server that keeps its word is left as it was."""
         with self._lock:
             if self._abilities is None:
-                path = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+                path = note_of(owner)
                 try:
                     heeds = self._refuses(412, lambda: self._put(path, b"", {}, _NEVER, sums_of(b"")))
-                    verifies = self._refuses(400, lambda: self._put(path, b"a", {}, 0, {"crc32c": _crc32c(b"b")}))
-                    large = self._refuses(400, lambda: self._put_in_session(path + "x"))
+                    whole = self._refuses(400, lambda: self._put(path, b"a", {}, 0, {"crc32c": _crc32c(b"b")}))
+                    pieces = self._refuses(400, lambda: self._put_in_session(path + "x", owner))
                 finally:
                     for made in (path, path + "x"):
                         with contextlib.suppress(StoreError):
@@ -219,39 +218,29 @@ class GcsBucket:
                 # a session's condition counts when it ends (googleapis/google-cloud-java#201); to see that, an object
                 # would have to be left behind where a retention policy lies, and fake-gcs-server looks only when it
                 # begins.  So there is a look of our own besides.
-                self._abilities = Abilities(heeds, False, "crc32c" if verifies else "", "crc32c" if large else "")
-            return self._abilities
+                self._abilities = (
+                    Abilities(heeds, "crc32c" if whole else ""),
+                    Abilities(heeds=False, vouches="crc32c" if pieces else ""),
+                )
+            return self._abilities[large]
 
-    def _refuses(self, status: int, deed: Callable[[], None]) -> bool:
-        def attempt() -> bool:
-            try:
-                deed()
-            except Exception as error:
-                said = status_of(error) or status_of(error.__cause__)
-                if said == status or said in _WAS_TAKEN:
-                    return said == status
-                raise
-            return False
+    def _refuses(self, status: int, deed: Callable[[], Any]) -> bool:
+        return self._ask("", refuses(status, deed, status_of))
 
-        return self._ask("", attempt)
-
-    def _put_in_session(self, path: str) -> None:
-        session = self.begin(path, 1, {})
+    def _put_in_session(self, path: str, owner: str) -> None:
+        session, published = self.begin(path, 1, {}, owner), False
         try:
             session.write(b"a")
             session.publish(None, {"crc32c": _crc32c(b"b")})
+            published = True
         finally:
-            session.abort()
+            session.close(published=published)
 
     def volume(self) -> str:
         """The names of Google's buckets are unique."""
         self._ask("", lambda: self._page(self._where.prefix, None, "", 1))
         server = "Google Cloud Storage" if self._server == GOOGLE else urlsplit(self._server).netloc
         return f"bucket {self._where.bucket} of {server}"
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._client.close()
 
 
 def _crc32c(content: bytes) -> str:

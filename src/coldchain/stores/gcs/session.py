@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib import import_module
 from typing import Any
 
 from coldchain.errors import NotFound, Unreliable
 from coldchain.stores.objects.bucket import Found
 from coldchain.stores.objects.patience import Patience, Verdict
+from coldchain.stores.objects.pieces import session
 
 _RESUME = 308
 
@@ -51,12 +51,11 @@ class Session:
         """
         self._address, self._replaces, self._part_bytes = address, replaces, part_bytes
         self._patience, self._judge = patience, judge
-        self._http = import_module("requests").Session()
+        self._http = session(1)
         self._waiting = bytearray()
         self._sent_bytes = 0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gcs")
         self._travelling: Future[None] | None = None
-        self._over = False
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next piece; at least one byte is kept back."""
@@ -83,23 +82,16 @@ class Session:
             raise self._judge(_NotMet()).error
         total = self._sent_bytes + len(self._waiting)
         self._send(self._sent_bytes, bytes(self._waiting), total, {"X-Goog-Hash": f"crc32c={sums['crc32c']}"})
-        self._over = True
-        self._let_go()
 
-    def abort(self) -> None:
+    def close(self, *, published: bool) -> None:
         """Tell the server to forget it; a failure costs nothing, for it forgets by itself."""
         if self._travelling is not None:
             self._travelling.cancel()
         self._pool.shutdown()
-        if not self._over:
-            self._over = True
+        if not published:
             with contextlib.suppress(Exception):
                 self._http.delete(self._address, timeout=self._timeout, headers={"Content-Length": "0"})
-        self._let_go()
-
-    def _let_go(self) -> None:
         self._waiting = bytearray()
-        self._pool.shutdown()
         self._http.close()
 
     @property

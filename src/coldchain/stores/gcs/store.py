@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from coldchain.stores.base import Traits
 from coldchain.stores.gcs.bucket import GcsBucket
 from coldchain.stores.gcs.where import where
 from coldchain.stores.objects.patience import PATIENT, Patience
-from coldchain.stores.objects.store import ObjectStore
-
-_TRAITS = Traits(
-    mtime_step_ns=1_000_000,
-    stable_inodes=True,
-    vouches=("crc32c",),
-    keeps_mtime=False,
-    has_folders=False,
-    proves_published=True,
-)
+from coldchain.stores.objects.store import ObjectStore, traits
 
 
-class GcsStore(ObjectStore):
+class GcsStore(ObjectStore[GcsBucket]):
     """A bucket, or a folder in it."""
 
     def __init__(self, url: str, *, options: Mapping[str, str] | None = None, patience: Patience = PATIENT) -> None:
@@ -32,4 +22,5 @@ class GcsStore(ObjectStore):
             patience: How often a request is tried.
         """
         place = where(url, options or {})
-        super().__init__(place.url, _TRAITS, place.whole_bytes, (place, patience), lambda: GcsBucket(place, patience))
+        facts = traits(1_000_000, ("crc32c",))
+        super().__init__(place.url, facts, place.whole_bytes, (place, patience), lambda: GcsBucket(place, patience))

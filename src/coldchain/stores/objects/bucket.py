@@ -6,11 +6,12 @@ that name store and path, tries again what met temporary trouble, and may be cal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from coldchain.model import Entry
+from coldchain.stores.objects.held import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,11 @@ class Found:
     number: int
     """The mark as a number."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    """In small letters, with underscores."""
     sums: Mapping[str, str] = field(default_factory=dict)
     """The checksums that the server shows, by algorithm, all in the same spelling as those of ``Sums``."""
+    version: str = ""
+    """What names it among the versions of its name, where those are told apart otherwise than by the mark."""
     is_folder: bool = False
     """Some accounts have true folders, which are listed among the objects."""
 
@@ -46,16 +50,12 @@ class Sums(Protocol):
 
 
 class Abilities(NamedTuple):
-    """What a server was seen to do."""
+    """What a server was seen to do with objects that are sent in one request, or with those sent piece by piece."""
 
     heeds: bool
-    """A condition that is not met keeps it from writing an object that is sent in one request."""
-    heeds_large: bool
-    """The same for objects that are sent piece by piece, in the moment in which they appear."""
-    whole: str
-    """The checksum without which it takes no object that is sent in one request; "" for none."""
-    large: str
-    """The same for objects that are sent piece by piece."""
+    """A condition that is not met keeps it from letting the object appear, in that very moment."""
+    vouches: str
+    """The checksum without which it takes none; "" for none."""
 
 
 class Upload(Protocol):
@@ -70,49 +70,63 @@ class Upload(Protocol):
     def publish(self, expected: Found | None, sums: Mapping[str, str]) -> None:
         """Let the object appear, in the place of none or of ``expected``; raises Occupied otherwise."""
 
-    def abort(self) -> None:
-        """Leave nothing behind, as far as the server lets us; raises nothing."""
+    def close(self, *, published: bool) -> None:
+        """Let go; of what was not published leave nothing behind, as far as the server lets us.  Raises nothing."""
 
 
 class Bucket(Protocol):
-    """One bucket or container, from its root folder on."""
+    """One bucket or container, from its root folder on; its connections go with it."""
 
     url: str
     in_order: bool
     """Listings are known to ascend by code point."""
+    key_bytes: int
+    """How much room a whole path has, in UTF-8; 0 where that is not what the provider counts."""
 
     def refusal(self, path: str) -> str:
         """Say why the provider keeps no such name, as a phrase, or ""."""
 
-    def look(self, path: str) -> Found:
-        """What stands there; raises NotFound."""
+    def look(self, path: str, *, sums: bool = False) -> Found:
+        """What stands there, with its checksums only if they are asked for; raises NotFound."""
 
-    def get(self, path: str, offset: int, length: int, found: Found) -> bytes:
+    def first(self, path: str, length: int) -> tuple[Found, bytes | memoryview]:
+        """What stands there, and the first bytes of that very object: so many, or all where it is smaller."""
+
+    def get(self, path: str, offset: int, length: int, found: Found) -> bytes | memoryview:
         """So much of the content of ``found`` and of no other; raises NotFound or Occupied when that is gone."""
 
-    def objects(self, folder: str) -> Iterator[tuple[str, Found]]:
-        """All paths below a folder, in the order of the server; the empty objects for folders come with a slash."""
+    def objects(self, folder: str, without: Collection[str] = ()) -> Iterator[tuple[str, Found]]:
+        """All paths below a folder, in the order of the server; the empty objects for folders come with a slash.
+
+        What lies in the folders ``without`` may be left out, where that saves requests.
+        """
 
     def folders(self, folder: str) -> Iterator[str]:
         """The names of the folders directly below, in the order of the server."""
 
     def sums(self) -> Sums:
-        """Begin to compute the checksums that the server shows."""
+        """Begin to compute the checksums that the server shows, apart from SHA-256."""
 
-    def put(self, path: str, content: bytes, metadata: Mapping[str, str], expected: Found | None) -> None:
-        """Write an object in one request, in the place of none or of ``expected``; raises Occupied otherwise."""
+    def put(
+        self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
+    ) -> Found | None:
+        """Write an object in one request, in the place of none or of ``expected``; raises Occupied otherwise.
 
-    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str]) -> Upload:
-        """Begin a large object."""
+        ``sums`` are those of the content; the server is told what it can compare.  Returns what stands there since, if
+        it was seen already to be this very object, else None.
+        """
+
+    def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str], owner: str) -> Upload:
+        """Begin a large object; what has to lie in the bucket meanwhile is a note of ``owner`` (``keys.note_of``)."""
 
     def delete(self, path: str, found: Found | None) -> None:
         """Remove what stands there, or only ``found``; raises NotFound."""
 
-    def abilities(self) -> Abilities:
-        """Find out, once, what the server does with conditions and checksums; leaves nothing behind."""
+    def abilities(self, owner: str, *, large: bool) -> Abilities:
+        """Find out, once, what the server does with conditions and checksums; leaves nothing behind.
+
+        It is tried under the name of a note of ``owner``, so that what a killed run leaves is swept by its next one.
+        """
 
     def volume(self) -> str:
         """Name server and bucket; raises NotFound when there is no such bucket."""
-
-    def close(self) -> None:
-        """Let go of connections."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+
+from coldchain.model import OWN_FOLDER
+
+_FOLDER = f"{OWN_FOLDER}/uploads"
+
 
 def fault_in(path: str) -> str:
     """Say why ``path`` can be no file anywhere else, as a phrase, or ""."""
@@ -14,3 +20,13 @@ def fault_in(path: str) -> str:
     if "." in names or ".." in names:
         return "'.' or '..' is in this key, which would lead to another folder"
     return ""
+
+
+def note_of(owner: str) -> str:
+    """A new name for a small object that lies there for a while, and says whose it is."""
+    return f"{_FOLDER}/{owner or '_'}/{secrets.token_hex(8)}"
+
+
+def is_note(path: str, owner: str = "") -> bool:
+    """Whether ``path`` is such a name; with ``owner``, of that owner only."""
+    return path.startswith(f"{_FOLDER}/{owner}/" if owner else f"{_FOLDER}/")

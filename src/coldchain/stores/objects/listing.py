@@ -20,7 +20,7 @@ def listed(bucket: Bucket, folder: str, without: Collection[str]) -> Iterator[En
     left_out = tuple(f"{other}/" for other in without)
     items = (
         item
-        for path, found in bucket.objects(folder)
+        for path, found in bucket.objects(folder, without)
         if not path.startswith(left_out) and (item := _item(path, found)) is not None
     )
     if bucket.in_order:

@@ -32,7 +32,9 @@ class Patience:
     first_wait_s: float = 0.25
     longest_wait_s: float = 16.0
     connect_s: float = 15.0
+    """So long a connection may take ..."""
     read_s: float = 120.0
+    """... and so long nothing may come: then the request counts as one whose link broke."""
 
     def keep_trying(self, deed: Callable[[], _T], judge: Callable[[Exception], Verdict]) -> _T:
         """Do it until it succeeds; raises the StoreError that ``judge`` makes of the last exception."""
@@ -47,9 +49,13 @@ class Patience:
                 verdict = judge(error)
                 if not verdict.again or tried >= self.tries:
                     raise verdict.error from error
-            # jitter keeps many workers from coming back at once; no secret hangs on it
-            waits = min(self.longest_wait_s, self.first_wait_s * 2 ** (tried - 1)) * random.uniform(0.5, 1)  # noqa: S311
-            time.sleep(max(waits, min(verdict.asked_s, _LONGEST_ASKED_S)))
+            time.sleep(self.wait_s(tried, verdict.asked_s))
+
+    def wait_s(self, tried: int, asked_s: float) -> float:
+        """How long to wait after so many tries; the server's Retry-After counts, up to a minute."""
+        # jitter keeps many workers from coming back at once; no secret hangs on it
+        waits: float = min(self.longest_wait_s, self.first_wait_s * 2 ** (tried - 1))
+        return max(waits * random.uniform(0.5, 1), min(asked_s, _LONGEST_ASKED_S))  # noqa: S311
 
 
 PATIENT = Patience()

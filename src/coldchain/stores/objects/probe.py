@@ -6,8 +6,10 @@ Small objects are made under telling names in coldchain's own folder, which is l
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import unicodedata
+from base64 import b64encode
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +17,7 @@ from coldchain.errors import NameRefused, NotFound, StoreError, Unreliable
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.names import NameRules
 from coldchain.stores.objects.bucket import Bucket
+from coldchain.stores.objects.held import Held
 
 _PLAIN = "fold"
 _COMPOSED = "\u00e9"
@@ -23,6 +26,7 @@ _SPECIAL = {character: f"{number}{character}x" for number, character in enumerat
 _CONTROL = "c\x01\n\x1fx"
 _RESERVED = ("CON", "nul.txt")
 _DOT, _SPACE = "dot.", "space "
+_SHA256 = b64encode(hashlib.sha256().digest()).decode()
 _KEY_LIMIT, _FILE_LIMIT = 1024, 255
 
 
@@ -47,6 +51,7 @@ def probe_names(bucket: Bucket, workers: int) -> NameRules:
                 reserved_words=kept.issuperset(_RESERVED),
                 invalid_utf8=False,
                 name_limit=_KEY_LIMIT if longest in kept else _FILE_LIMIT,
+                key_bytes=bucket.key_bytes,
             )
         finally:
             _clear(bucket, folder, names, pool)
@@ -63,12 +68,13 @@ def _try(bucket: Bucket, path: str) -> None:
     if bucket.refusal(path):
         return
     try:
-        bucket.put(path, b"", {}, None)
+        bucket.put(path, Held(), {}, {**bucket.sums().values(), "sha256": _SHA256}, None)
     except NameRefused:
         return
     except StoreError as error:
-        # any other "no" to a strange name is an answer as well
-        if path.endswith(f"/{_PLAIN}") or error.ends_store or error.temporary:
+        # any other "no" to a strange name is an answer as well, and so is a server that fails of a long one
+        trouble = (error.ends_store or error.temporary) and len(path) < _FILE_LIMIT
+        if path.endswith(f"/{_PLAIN}") or trouble:
             raise
 
 

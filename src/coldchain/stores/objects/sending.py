@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError
 from coldchain.model import Entry
-from coldchain.stores.objects.bucket import Bucket, Found, Upload
+from coldchain.stores.objects.bucket import Abilities, Bucket, Found, Upload
 from coldchain.stores.objects.held import Held
 
 _MARK = "coldchain_write"
 """Metadata: which act of writing made an object.  Where a reply was lost, it tells whose object stands there.  The
-underscore is for Azure, whose names of metadata must be those of C#."""
+underscore is for Azure, whose names of metadata must be those of C#; a bucket of S3 makes it a hyphen."""
 _DIGEST = "coldchain_sha256"
+_PIECE_BYTES = 1 << 20
 _MTIME = "mtime"
-"""Metadata: the time of the source, as rclone writes and reads it on Google's: seconds since 1970, nine decimals."""
+"""Metadata: the time of the source, as rclone writes and reads it: seconds since 1970, nine decimals."""
 
 
 class Published(NamedTuple):
@@ -34,11 +37,12 @@ class Published(NamedTuple):
 class Outgoing:
     """One file on its way; used by one thread at a time."""
 
-    def __init__(self, bucket: Bucket, path: str, entry: Entry, whole_bytes: int) -> None:
+    def __init__(self, bucket: Bucket, path: str, entry: Entry, whole_bytes: int, owner: str) -> None:
         """Begin; raises NameRefused at once."""
         if reason := bucket.refusal(path):
             raise NameRefused(reason, url=bucket.url, key=path)
-        self._bucket, self._path, self._entry, self._whole_bytes = bucket, path, entry, whole_bytes
+        self._bucket, self._path, self._entry = bucket, path, entry
+        self._whole_bytes, self._owner = whole_bytes, owner
         self._mark = secrets.token_hex(12)
         self._waiting = Held()
         self._digest = hashlib.sha256()
@@ -65,8 +69,9 @@ class Outgoing:
             return
         if self._upload is None:
             announced = max(self._entry.size_bytes, self.size_bytes)
-            self._upload = self._bucket.begin(self._path, announced, self._metadata())
-            self._upload.write(self._waiting.content())
+            self._upload = self._bucket.begin(self._path, announced, self._metadata(), self._owner)
+            for piece in self._waiting.pieces(_PIECE_BYTES):
+                self._upload.write(piece)
             self._waiting.close()
         self._upload.write(chunk)
 
@@ -79,7 +84,7 @@ class Outgoing:
         """Leave nothing behind."""
         self._waiting.close()
         if self._upload is not None:
-            self._upload.abort()
+            self._upload.close(published=False)
             self._upload = None
 
     # --- the name appears ------------------------------------------------------------------------------------------
@@ -88,22 +93,29 @@ class Outgoing:
         """Let the name appear, and look at what stands there then; see ``Staging.publish``."""
         there = self._there(expected)
         try:
-            self._send(there)
+            found = self._send(there)
         except StoreError as error:
             # the reply of an earlier try may have been lost: what stands there may be ours
             if error.ends_store or not self._is_ours():
                 raise
-        published = self._seen()
-        self._upload = None
+            found = None
+        if found and found.size_bytes == self.size_bytes:
+            published = Published(found, self._mark, self._abilities().vouches)
+        else:
+            published = self._seen()
+        if self._upload is not None:
+            self._upload.close(published=True)
+            self._upload = None
         self._waiting.close()
         return published
+
+    def _abilities(self) -> Abilities:
+        return self._bucket.abilities(self._owner, large=self._upload is not None)
 
     def _there(self, expected: Entry | None) -> Found | None:
         """What may be replaced; where the server does not heed conditions, this look is the best there is."""
         if expected is None:
-            abilities = self._bucket.abilities()
-            heeds = abilities.heeds if self._upload is None else abilities.heeds_large
-            if not heeds and self._stands():
+            if not self._abilities().heeds and self._stands():
                 raise self._occupied("something stands here already")
             return None
         found = self._bucket.look(self._path)
@@ -113,28 +125,33 @@ class Outgoing:
             raise self._occupied("what stands here is not what was expected")
         return found
 
-    def _send(self, there: Found | None) -> None:
+    def _send(self, there: Found | None) -> Found | None:
         if self._upload is not None:
-            self._upload.publish(there, self._sums.values())
-        else:
-            metadata = {**self._metadata(), _DIGEST: self._digest.hexdigest()}
-            self._bucket.put(self._path, self._waiting.content(), metadata, there)
+            self._upload.publish(there, self._ours())
+            return None
+        metadata = {**self._metadata(), _DIGEST: self._digest.hexdigest()}
+        return self._bucket.put(self._path, self._waiting, metadata, self._ours(), there)
+
+    def _ours(self) -> Mapping[str, str]:
+        """The checksums of what was written."""
+        if self._upload is not None:
+            return self._sums.values()
+        return {**self._sums.values(), "sha256": b64encode(self._digest.digest()).decode()}
 
     def _seen(self) -> Published:
         """Ask what the server has: that it did not complain proves nothing."""
         try:
-            found = self._bucket.look(self._path)
+            found = self._bucket.look(self._path, sums=True)
         except NotFound as error:
             raise self._lost("the server took it, and does not have it") from error
         if found.metadata.get(_MARK) != self._mark:
             raise self._occupied("another writer was quicker")
-        ours = self._sums.values()
+        ours = self._ours()
         both = found.sums.keys() & ours.keys()
         if found.size_bytes != self.size_bytes or any(found.sums[name] != ours[name] for name in both):
             take_back(self._bucket, self._path, self._mark)
             raise self._lost("the server keeps other bytes than it was sent")
-        abilities = self._bucket.abilities()
-        vouched = abilities.whole if self._upload is None else abilities.large
+        vouched = self._abilities().vouches
         return Published(found, self._mark, vouched if vouched in both else "")
 
     def _metadata(self) -> dict[str, str]:

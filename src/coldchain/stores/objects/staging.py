@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from coldchain.errors import NotFound, StoreError
 from coldchain.model import Entry
@@ -39,24 +41,28 @@ class ObjectSink:
 class ObjectStaging:
     """Files that wait for their names; can be read back only when they have them, and be taken back then."""
 
-    def __init__(self, bucket: Bucket, whole_bytes: int) -> None:
-        self._bucket, self._whole_bytes = bucket, whole_bytes
+    def __init__(self, bucket: Bucket, whole_bytes: int, owner: str) -> None:
+        self._bucket, self._whole_bytes, self._owner = bucket, whole_bytes, owner
         self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="objects")
         self._open: set[Outgoing] = set()
         self._closed: dict[str, Outgoing] = {}
         self._published: dict[str, Published] = {}
+        self._unread: deque[str] = deque()
+        self._ahead: dict[str, Future[ObjectReader]] = {}
         self._held_bytes = 0
 
     def open(self, key: str, entry: Entry) -> ObjectSink:
         """Begin a file; raises NameRefused at once."""
-        outgoing = Outgoing(self._bucket, key, entry, self._whole_bytes)
+        outgoing = Outgoing(self._bucket, key, entry, self._whole_bytes, self._owner)
         self._open.add(outgoing)
         return ObjectSink(self, key, outgoing)
 
     def keep(self, key: str, outgoing: Outgoing) -> None:
         """Remember a closed file; an earlier one for the same key gives way."""
+        if earlier := self._closed.pop(key, None):
+            self.drop(earlier)
         self._published.pop(key, None)
-        self.discard(key)
+        self._ahead.pop(key, None)
         self._closed[key] = outgoing
         self._held_bytes += outgoing.held_bytes
         if outgoing.held_bytes and self._held_bytes > _MEMORY_BYTES:
@@ -86,6 +92,7 @@ class ObjectStaging:
                 results[key] = error
                 continue
             self._published[key] = published
+            self._unread.append(key)
             self._open.discard(self._closed.pop(key))
             results[key] = published.found.entry(key)
         self._held_bytes = sum(outgoing.held_bytes for outgoing in self._closed.values())
@@ -97,9 +104,20 @@ class ObjectStaging:
         return self._closed[key].publish(expected)
 
     def read_back(self, key: str) -> ObjectReader:
-        """Open what was published; raises NotFound before that, ChangedUnderway when it is another object by now."""
+        """Open what was published; raises NotFound before that, ChangedUnderway when it is another object by now.
+
+        The first chunks of those that were published after it are fetched meanwhile.
+        """
         if key not in self._published:
             raise NotFound("it can be read back only when it has its name", url=self._bucket.url, key=key)
+        opening = self._ahead.pop(key, None)
+        while self._unread and len(self._ahead) < REQUESTS_AT_ONCE:
+            following = self._unread.popleft()
+            if following != key and following in self._published:
+                self._ahead[following] = self._pool.submit(self._reader, following)
+        return self._reader(key) if opening is None else opening.result()
+
+    def _reader(self, key: str) -> ObjectReader:
         return ObjectReader(self._bucket, key, "get", self._published[key].found)
 
     def vouched(self, key: str) -> str:
@@ -112,12 +130,14 @@ class ObjectStaging:
         if outgoing := self._closed.pop(key, None):
             self.drop(outgoing)
         elif published := self._published.pop(key, None):
+            self._ahead.pop(key, None)
             take_back(self._bucket, key, published.mark)
 
     def close(self) -> None:
         """Forget everything that was not published."""
         self._closed.clear()
         for outgoing in self._open:
-            outgoing.forget()
+            with contextlib.suppress(StoreError):
+                outgoing.forget()
         self._open = set()
         self._pool.shutdown()

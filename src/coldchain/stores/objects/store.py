@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, Generic, TypeVar
 
 from coldchain.errors import NotAFile, NotFound
 from coldchain.model import Entry, Oddity
@@ -12,48 +13,60 @@ from coldchain.stores.base import Traits
 from coldchain.stores.names import NameRules
 from coldchain.stores.objects import probe
 from coldchain.stores.objects.bucket import Bucket, Found
-from coldchain.stores.objects.keys import fault_in
+from coldchain.stores.objects.keys import fault_in, is_note
 from coldchain.stores.objects.listing import folders_in, listed
 from coldchain.stores.objects.reading import ObjectReader
 from coldchain.stores.objects.staging import REQUESTS_AT_ONCE, ObjectStaging
 
+B = TypeVar("B", bound=Bucket)
+
 # A run opens a place anew for every batch.  Whoever still has it open lends the others connection and knowledge.
-_open: weakref.WeakValueDictionary[Hashable, Bucket] = weakref.WeakValueDictionary()
+_open: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
 _opening = threading.Lock()
 
 
-class ObjectStore:
+def traits(mtime_step_ns: int, vouches: tuple[str, ...]) -> Traits:
+    """What is the same of all kinds: a time is when the object was written, its inode what names this very object."""
+    return Traits(
+        mtime_step_ns=mtime_step_ns,
+        stable_inodes=True,
+        vouches=vouches,
+        keeps_mtime=False,
+        has_folders=False,
+        proves_published=True,
+    )
+
+
+class ObjectStore(Generic[B]):
     """The base of the kinds that keep objects."""
 
-    def __init__(
-        self, url: str, traits: Traits, whole_bytes: int, same: Hashable, connect: Callable[[], Bucket]
-    ) -> None:
+    def __init__(self, url: str, traits: Traits, whole_bytes: int, same: Hashable, connect: Callable[[], B]) -> None:
         """Name the place; nothing is asked and no package imported until it is used.
 
         Args:
             url: Without secrets.
             traits: What the kind differs in.
             whole_bytes: Files up to this size are sent in one request.
-            same: Two stores for which this is equal may share a connection.
+            same: Two stores of one kind for which this is equal may share a connection.
             connect: Opens the bucket; asks the server nothing.
         """
         self.url = url
         self._traits, self._whole_bytes, self._same, self._connect = traits, whole_bytes, same, connect
-        self._connected: Bucket | None = None
+        self._connected: B | None = None
 
     @property
     def traits(self) -> Traits:
-        """An object's time is when it was written; its inode stands for what names this very object."""
+        """See ``traits``."""
         return self._traits
 
     @property
-    def _bucket(self) -> Bucket:
+    def _bucket(self) -> B:
         bucket = self._connected
         if bucket is None:
             with _opening:
-                bucket = _open.get(self._same)
+                bucket = _open.get((type(self), self._same))
                 if bucket is None:
-                    bucket = _open[self._same] = self._connect()
+                    bucket = _open[type(self), self._same] = self._connect()
             self._connected = bucket
         return bucket
 
@@ -88,8 +101,8 @@ class ObjectStore:
         return ""
 
     def stage(self, owner: str = "") -> ObjectStaging:
-        """Begin to write; nothing of it is ever listed, so ``owner`` has nothing to mark."""
-        return ObjectStaging(self._bucket, self._whole_bytes)
+        """Begin to write; ``owner`` marks the notes that lie in the bucket meanwhile."""
+        return ObjectStaging(self._bucket, self._whole_bytes, owner)
 
     def delete(self, key: str) -> None:
         """Remove one object."""
@@ -97,8 +110,8 @@ class ObjectStore:
         self._bucket.delete(key, None)
 
     def is_leftover(self, key: str, owner: str) -> bool:
-        """Say no: what a killed run had sent is no object, and the server forgets it after a week."""
-        return False
+        """Say whether ``key`` is a note of a killed run of ``owner``; what it had sent besides is no object."""
+        return is_note(key, owner or "_")
 
     def volume(self) -> str:
         """Name server and bucket; raises NotFound when there is no such bucket."""

@@ -42,14 +42,14 @@ def truth(url: str, options: Mapping[str, str], name: str) -> bool:
     return _WORDS[said]
 
 
-def whole_bytes(url: str, options: Mapping[str, str]) -> int:
+def whole_bytes(url: str, options: Mapping[str, str], most_bytes: int = _MOST_WHOLE_BYTES) -> int:
     """Up to which size a file is sent in one request."""
-    return _size_bytes(url, options, "whole_size", 0, _MOST_WHOLE_BYTES)
+    return _size_bytes(url, options, "whole_size", (0, most_bytes))
 
 
 def part_bytes(url: str, options: Mapping[str, str], least_bytes: int, most_bytes: int) -> int:
     """How much of a large file is sent at a time."""
-    return _size_bytes(url, options, "part_size", least_bytes, most_bytes)
+    return _size_bytes(url, options, "part_size", (least_bytes, most_bytes))
 
 
 def endpoint(url: str, said: str) -> str:
@@ -66,7 +66,8 @@ def endpoint(url: str, said: str) -> str:
     return said.rstrip("/")
 
 
-def _size_bytes(url: str, options: Mapping[str, str], name: str, least_bytes: int, most_bytes: int) -> int:
+def _size_bytes(url: str, options: Mapping[str, str], name: str, bounds: tuple[int, int]) -> int:
+    least_bytes, most_bytes = bounds
     said = options.get(name, "")
     if not said:
         return PART_BYTES

@@ -12,39 +12,42 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 from coldchain.errors import StoreError
+from coldchain.stores.objects.bucket import Found
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.checksums import STREAMED, encoded
-from coldchain.stores.s3.trouble import status_of, translate
+from coldchain.stores.s3.trouble import status_of
 
 _CONTENT, _OTHER = b"probe", b"other"
 _ANSWERS = (400, 412, 501)
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
-    """What was seen with objects that are sent whole."""
+class Seen:
+    """What was seen with objects that are sent whole, or with those that are sent in parts."""
 
     creates_only: bool
     """Heeds ``If-None-Match: *``: a new object never takes the place of another one."""
     replaces_only: bool
     """Heeds ``If-Match``: only the object that was seen is replaced."""
     verifies: bool
-    """Refuses content that does not fit its SHA-256."""
+    """Refuses content that does not fit its checksum."""
+
+    def condition(self, expected: Found | None) -> Facts:
+        """What to ask, of what the server heeds: no object may stand there, or only the one that is expected."""
+        if expected is None:
+            return {"IfNoneMatch": "*"} if self.creates_only else {}
+        return {"IfMatch": expected.mark} if self.replaces_only else {}
 
 
 @dataclass(frozen=True, slots=True)
-class InParts:
+class InParts(Seen):
     """What was seen with objects that are sent in parts."""
 
-    creates_only: bool
-    replaces_only: bool
     checksums: bool
     """Takes checksums of parts and of the whole object."""
-    verifies: bool
-    """Refuses a whole that does not fit its checksum."""
 
 
-def find_abilities(call: Caller, key: str) -> Abilities:
+def find_abilities(call: Caller, key: str) -> Seen:
     """Try with objects under ``key``; raises StoreError when nothing can be written."""
     probing = _Probing(call, key)
     try:
@@ -54,7 +57,7 @@ def find_abilities(call: Caller, key: str) -> Abilities:
         call("put_object", Key=probing.key, Body=_CONTENT, ChecksumSHA256=right)
         creates_only = probing.refused("put_object", 412, Body=_CONTENT, IfNoneMatch="*")
         replaces_only = probing.refused("put_object", 412, Body=_CONTENT, IfMatch=f'"{"0" * 32}"')
-        return Abilities(creates_only, replaces_only, verifies)
+        return Seen(creates_only, replaces_only, verifies)
     finally:
         probing.clear()
 
@@ -65,12 +68,12 @@ def find_in_parts(call: Caller, key: str) -> InParts:
     try:
         call("put_object", Key=probing.key, Body=_CONTENT)  # what a killed run leaves is found by it
         checksums = not probing.refused("create_multipart_upload", **STREAMED.on_create())
-        right = STREAMED.on_complete(STREAMED.update(_CONTENT, 0), len(_CONTENT)) if checksums else {}
-        wrong = STREAMED.on_complete(STREAMED.update(_OTHER, 0), len(_OTHER))
+        right = _whole(_CONTENT) if checksums else {}
+        wrong = _whole(_OTHER)
         verifies = checksums and probing.completion_refused(wrong, {})
         creates_only = probing.completion_refused(right, {"IfNoneMatch": "*"}, 412)
         replaces_only = probing.completion_refused(right, {"IfMatch": f'"{"0" * 32}"'}, 412)
-        return InParts(creates_only, replaces_only, checksums, verifies)
+        return InParts(creates_only, replaces_only, verifies, checksums)
     finally:
         probing.clear()
 
@@ -85,13 +88,13 @@ class _Probing:
     def refused(self, operation: str, status: int = 0, **arguments: object) -> bool:
         """Whether the server says no, with this status where one is given; raises StoreError for other trouble."""
         try:
-            facts, _ = self._call.raw(operation, _ANSWERS, Key=self.key, **arguments)
-        except Exception as error:
-            if status and status_of(error) == status:
-                return True
-            if status_of(error) in _ANSWERS:
-                return not status  # a header that the server cannot bear is no condition that it heeds
-            raise translate(error, url=self._call.url, key=self.key) from error
+            facts = self._call(operation, self.key, _ANSWERS, Key=self.key, **arguments)
+        except StoreError as error:
+            said = status_of(error.__cause__)
+            if said not in _ANSWERS:
+                raise
+            # a header that the server cannot bear is no condition that it heeds
+            return said == status if status else True
         if upload := facts.get("UploadId"):
             self._uploads.append(upload)
         return False
@@ -121,6 +124,10 @@ class _Probing:
                 self._call("abort_multipart_upload", Key=self.key, UploadId=upload)
         with contextlib.suppress(StoreError):
             self._call("delete_object", Key=self.key)
+
+
+def _whole(content: bytes) -> Facts:
+    return STREAMED.on_complete(STREAMED.encoded(STREAMED.update(content, 0)), len(content))
 
 
 def md5_of(content: bytes) -> str:

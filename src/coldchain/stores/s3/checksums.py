@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -30,17 +30,21 @@ class Streamed:
     update: Callable[[bytes | memoryview, int], int]
     """The checksum of what came before and this piece; 0 is that of nothing."""
 
+    def encoded(self, value: int) -> str:
+        """As the protocol writes it."""
+        return encoded(value.to_bytes(self.size_bytes, "big"))
+
     def on_create(self) -> Facts:
         """What to say when the upload begins."""
         return {"ChecksumAlgorithm": self.algorithm, "ChecksumType": "FULL_OBJECT"}
 
     def on_part(self, value: int) -> Facts:
         """What to say of one part."""
-        return {self.field: encoded(value.to_bytes(self.size_bytes, "big"))}
+        return {self.field: self.encoded(value)}
 
-    def on_complete(self, value: int, size_bytes: int) -> Facts:
-        """What to say of the whole."""
-        return {**self.on_part(value), "ChecksumType": "FULL_OBJECT", "MpuObjectSize": size_bytes}
+    def on_complete(self, value: str, size_bytes: int) -> Facts:
+        """What to say of the whole, whose checksum is encoded already."""
+        return {self.field: value, "ChecksumType": "FULL_OBJECT", "MpuObjectSize": size_bytes}
 
 
 def encoded(digest: bytes) -> str:
@@ -58,3 +62,20 @@ def _streamed() -> Streamed:
 
 STREAMED = _streamed()
 NAMES = (WHOLE, "crc64nvme", "crc32")
+FIELDS = {WHOLE: "ChecksumSHA256", STREAMED.name: STREAMED.field}
+"""Where the server shows those that are computed here."""
+
+
+class S3Sums:
+    """What the server shows of an object that was sent in parts."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, chunk: bytes | memoryview) -> None:
+        """Take the next piece."""
+        self._value = STREAMED.update(chunk, self._value)
+
+    def values(self) -> Mapping[str, str]:
+        """As the protocol writes it."""
+        return {STREAMED.name: STREAMED.encoded(self._value)}

@@ -3,62 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 
-from coldchain.errors import NameRefused
-from coldchain.model import OWN_FOLDER, Entry
+from coldchain.stores.objects.bucket import Found
+from coldchain.stores.objects.keys import fault_in
 from coldchain.stores.s3.calling import Facts
-from coldchain.stores.s3.where import Where
+from coldchain.stores.s3.checksums import FIELDS
 
-_KEY_LIMIT = 1024
+KEY_LIMIT = 1024
 """Bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
 SECOND_NS = 1_000_000_000
-_FOLDER = f"{OWN_FOLDER}/uploads"
 
 
-def object_key(where: Where, path: str) -> str:
-    """The key of a file; raises NameRefused for what is no name of a file, or too long."""
-    reason = fault_in(path)
-    if not reason and len(path) + len(where.prefix) > _KEY_LIMIT // 4:
-        size_bytes = len((where.prefix + path).encode())
-        if size_bytes > _KEY_LIMIT:
-            reason = f"the key would be {size_bytes:,} bytes long, a bucket keeps {_KEY_LIMIT:,}"
-    if reason:
-        raise NameRefused(reason, url=where.url, key=path)
-    return where.prefix + path
-
-
-def fault_in(path: str) -> str:
-    """Say why ``path`` can be no file anywhere else, as a phrase, or ""."""
-    if not path.isascii() and any("\ud800" <= character <= "\udfff" for character in path):
-        return "the name holds bytes that are not UTF-8, which a bucket cannot keep"
-    if "\0" in path:
-        return "a name cannot hold the character 0"
-    if "" in (names := path.split("/")):
-        return "a folder without a name is in this key, which no file system can keep"
-    if "." in names or ".." in names:
-        return "'.' or '..' is in this key, which would lead to another folder"
+def refusal(prefix: str, path: str) -> str:
+    """Say why a bucket keeps no such name, as a phrase, or ""."""
+    if reason := fault_in(path):
+        return reason
+    if len(path) + len(prefix) > KEY_LIMIT // 4 and (size_bytes := len((prefix + path).encode())) > KEY_LIMIT:
+        return f"the key would be {size_bytes:,} bytes long, a bucket keeps {KEY_LIMIT:,}"
     return ""
 
 
-def entry_of(path: str, facts: Facts) -> Entry:
-    """The entry that a listing, a look and an opened object show alike.
+def found_in(facts: Facts) -> Found:
+    """The object that a listing, a look and an opened object show alike.
 
-    The time is when the object was written, in seconds: the most that all three say.  The inode stands for the ETag,
-    which is taken for nothing but a mark that changes with the object.
+    The time is when the object was written, in seconds: the most that all three say.  The ETag is taken for nothing but
+    a mark that changes with the object.
     """
     size_bytes = facts["Size"] if "Size" in facts else facts["ContentLength"]
-    mark = hashlib.blake2b(str(facts.get("ETag", "")).strip('"').encode(), digest_size=8).digest()
-    return Entry(
-        path, int(size_bytes), int(facts["LastModified"].timestamp()) * SECOND_NS, inode=int.from_bytes(mark) >> 1
+    mark = str(facts.get("ETag", ""))
+    number = hashlib.blake2b(mark.strip('"').encode(), digest_size=8).digest()
+    version = str(facts.get("VersionId") or "")
+    return Found(
+        int(size_bytes),
+        int(facts["LastModified"].timestamp()) * SECOND_NS,
+        mark,
+        int.from_bytes(number) >> 1,
+        # a name with an underscore is dropped by some servers that stand before others (nginx)
+        {name.lower().replace("-", "_"): value for name, value in facts.get("Metadata", {}).items()},
+        {name: facts[field] for name, field in FIELDS.items() if facts.get(field)},
+        version="" if version == "null" else version,
     )
-
-
-def note_of(owner: str) -> str:
-    """A new name for the small object that says whose an upload is."""
-    return f"{_FOLDER}/{owner or '_'}/{secrets.token_hex(8)}"
-
-
-def is_note(key: str, owner: str = "") -> bool:
-    """Whether ``key`` is such a name; with ``owner``, of uploads of that owner only."""
-    return key.startswith(f"{_FOLDER}/{owner}/" if owner else f"{_FOLDER}/")

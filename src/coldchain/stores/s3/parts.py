@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from coldchain.errors import NotFound, StoreError
+from coldchain.stores.objects.bucket import Found
+from coldchain.stores.objects.held import Held
+from coldchain.stores.s3.abilities import InParts
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.checksums import STREAMED
-from coldchain.stores.s3.connection import Connection
-from coldchain.stores.s3.held import Held
-from coldchain.stores.s3.keys import note_of, object_key
 from coldchain.stores.s3.where import Where
 
 _MOST_PARTS = 10_000
@@ -27,6 +28,8 @@ _PLANNED_PARTS = 8_000
 """A file that grows while it is read has room left."""
 _IN_MEMORY_BYTES = 32 << 20
 """A part that is larger waits in an unnamed temporary file."""
+_REFUSED = (400,)
+"""A whole that does not fit its checksum fits it no better the next time: the file must begin anew."""
 _IN_FLIGHT_BYTES = 64 << 20
 _MOST_IN_FLIGHT = 4
 
@@ -42,7 +45,7 @@ def abort_noted(call: Caller, where: Where, note: str) -> None:
     except (ValueError, KeyError, TypeError):  # of a trial, which is made under the name of its note
         abort_begun(call, note, datetime.min.replace(tzinfo=UTC))
         return
-    abort_begun(call, object_key(where, path), facts["LastModified"] - timedelta(seconds=1))
+    abort_begun(call, where.prefix + path, facts["LastModified"] - timedelta(seconds=1))
 
 
 def abort_begun(call: Caller, key: str, since: datetime) -> None:
@@ -66,13 +69,16 @@ def abort_begun(call: Caller, key: str, since: datetime) -> None:
             call("abort_multipart_upload", key, Key=key, UploadId=upload)
 
 
-class Hands(NamedTuple):
-    """What every upload of a staging works with."""
+class Plan(NamedTuple):
+    """How a file shall go in parts."""
 
-    connection: Connection
+    call: Caller
     where: Where
-    pool: ThreadPoolExecutor
-    owner: str
+    in_parts: InParts
+    note: str
+    """The path of what says whose the upload is."""
+    announced_bytes: int
+    """What the file is said to hold."""
 
 
 class _Part(NamedTuple):
@@ -82,27 +88,27 @@ class _Part(NamedTuple):
 
 
 class Parts:
-    """One upload in parts; used by one thread, which sends through the pool of its staging."""
+    """One upload in parts; used by one thread, while a few parts travel in others."""
 
-    def __init__(self, hands: Hands, path: str, announced_bytes: int, on_create: Facts) -> None:
-        """Begin the upload; ``announced_bytes`` is what the file is said to hold."""
-        self._call, self._where, self._pool = hands.connection.call, hands.where, hands.pool
-        self._in_parts = hands.connection.in_parts(hands.owner)
-        self._path, self._key = path, object_key(hands.where, path)
-        least = -(-announced_bytes // _PLANNED_PARTS)
-        self._part_bytes = max(hands.where.manner.part_bytes, -(-least // (1 << 20)) << 20)
+    def __init__(self, plan: Plan, path: str, on_create: Facts) -> None:
+        """Begin the upload of a file."""
+        self._call, self._where, self._in_parts = plan.call, plan.where, plan.in_parts
+        self._path, self._key = path, plan.where.prefix + path
+        least = -(-plan.announced_bytes // _PLANNED_PARTS)
+        self._part_bytes = max(plan.where.manner.part_bytes, -(-least // (1 << 20)) << 20)
         self._at_once = max(1, min(_MOST_IN_FLIGHT, _IN_FLIGHT_BYTES // self._part_bytes))
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="s3")
         self._sent: deque[Future[Facts]] = deque()
         self._parts: list[Facts] = []
         self._part, self._part_size, self._part_checksum = self._buffer(), 0, 0
-        self.size_bytes, self.checksum = 0, 0
-        self._note = hands.where.prefix + note_of(hands.owner)
+        self._size_bytes = 0
+        self._note = plan.where.prefix + plan.note
         self._upload, self._strays = "", False
         self._call("put_object", path, Key=self._note, Body=json.dumps({"key": path}).encode())
         try:
             self._begin(on_create)
         except BaseException:
-            self.close(completed=False)
+            self.close(published=False)
             raise
 
     def _begin(self, on_create: Facts) -> None:
@@ -113,21 +119,6 @@ class Parts:
         self._upload = created["UploadId"]
         self._strays = tries > 1  # the reply of an earlier try may be lost, and its upload stand open
 
-    @property
-    def has_checksum(self) -> bool:
-        """Whether the server takes the checksum of the whole."""
-        return self._in_parts.checksums
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the server refuses a whole that does not fit its checksum."""
-        return self._in_parts.verifies
-
-    @property
-    def heeds(self) -> tuple[bool, bool]:
-        """Whether completing heeds If-None-Match, and If-Match."""
-        return self._in_parts.creates_only, self._in_parts.replaces_only
-
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next piece; waits while too many parts are on their way."""
         view = memoryview(chunk)
@@ -135,9 +126,8 @@ class Parts:
             piece = view[: self._part_bytes - self._part_size]
             self._part.write(piece)
             self._part_size += len(piece)
-            self.size_bytes += len(piece)
+            self._size_bytes += len(piece)
             if self._in_parts.checksums:
-                self.checksum = STREAMED.update(piece, self.checksum)
                 self._part_checksum = STREAMED.update(piece, self._part_checksum)
             view = view[len(piece) :]
             if self._part_size == self._part_bytes:
@@ -182,29 +172,31 @@ class Parts:
     def _buffer(self) -> Held:
         return Held(on_disk=self._part_bytes > _IN_MEMORY_BYTES)
 
-    def complete(self, condition: Facts) -> Facts:
-        """Put the parts together under a condition; the object appears whole, or not at all."""
-        checksum = STREAMED.on_complete(self.checksum, self.size_bytes) if self._in_parts.checksums else {}
-        return self._call(
+    def publish(self, expected: Found | None, sums: Mapping[str, str]) -> None:
+        """Put the parts together; the object appears whole, or not at all."""
+        checksum = STREAMED.on_complete(sums[STREAMED.name], self._size_bytes) if self._in_parts.checksums else {}
+        self._call(
             "complete_multipart_upload",
             self._path,
+            _REFUSED,
             Key=self._key,
             UploadId=self._upload,
             MultipartUpload={"Parts": self._parts},
             **checksum,
-            **condition,
+            **self._in_parts.condition(expected),
         )
 
-    def close(self, *, completed: bool) -> None:
+    def close(self, *, published: bool) -> None:
         """Let nothing of the upload lie about; what cannot be removed now is left to the next run."""
         for future in self._sent:
             future.cancel()
         for future in self._sent:
             with contextlib.suppress(BaseException):
                 future.result()
+        self._pool.shutdown()
         self._part.close()
         with contextlib.suppress(StoreError):
-            if self._upload and not completed:
+            if self._upload and not published:
                 with contextlib.suppress(NotFound):
                     self._call("abort_multipart_upload", self._path, Key=self._key, UploadId=self._upload)
             if self._strays or not self._upload:

@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.calling import Facts
 from coldchain.stores.s3.where import Where
 
 LIMIT_BYTES = 4 << 20
 """A body is held in memory as a whole, and many are under way at once."""
-_CONNECT_S, _REQUEST_S = 15, 120
-"""A request of the largest body over the slowest link that is still of use, 70 kB/s for 16 at once."""
+_SLOWEST_BYTES_S = LIMIT_BYTES // 120
+"""The patience with a request is for all of it, so it must reach for the body over the slowest link of use: 35 kB/s."""
 _MOST_FAILURES = 20
 """So many without a success between them, and it is left alone: the server or the link is not made for it."""
 _ASK_AGAIN = timedelta(minutes=5)
@@ -42,13 +43,17 @@ class Got(NamedTuple):
 class Quick:
     """Requests for objects of one bucket; thread-safe, and every answer may be None."""
 
-    def __init__(self, library: Any, store: Any) -> None:
+    def __init__(self, library: Any, store: Any, limit_bytes: int = LIMIT_BYTES) -> None:
         self._library, self._store = library, store
+        self.limit_bytes = limit_bytes
+        """Larger bodies and pieces go the patient way."""
         self._process = os.getpid()
         self._failures = 0
 
     def put(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str], condition: Facts) -> Facts | None:
         """Send an object whole, with its SHA-256, under ``IfNoneMatch: *``, ``IfMatch`` or no condition."""
+        if len(body) > self.limit_bytes:
+            return None
         mode: Any = "create" if "IfNoneMatch" in condition else "overwrite"
         if "IfMatch" in condition:
             mode = {"e_tag": condition["IfMatch"]}
@@ -64,6 +69,8 @@ class Quick:
 
     def get(self, key: str, start: int, end: int, etag: str = "") -> Got | None:
         """Read from ``start`` up to ``end``, or the end of the object; of this ETag only, if one is given."""
+        if end - start > self.limit_bytes:
+            return None
         options: dict[str, object] = {"range": (start, end)}
         if etag:
             options["if_match"] = etag
@@ -98,7 +105,7 @@ def _is_answer(error: Exception) -> bool:
     return type(error).__name__ in _ANSWERS or isinstance(error, ValueError) or empty
 
 
-def quick_way(where: Where, client: Any, credentials: Any) -> Quick | None:
+def quick_way(where: Where, patience: Patience, client: Any, credentials: Any) -> Quick | None:
     """Requests by obstore with the server and the rights that botocore found, None where that cannot be done.
 
     Storage class, tags and encryption of new objects, and who pays, are said by botocore only.
@@ -123,14 +130,18 @@ def quick_way(where: Where, client: Any, credentials: Any) -> Quick | None:
         "checksum_algorithm": "SHA256",
         "skip_signature": manner.anonymous,
     }
-    limits = {"timeout": f"{_REQUEST_S}s", "connect_timeout": f"{_CONNECT_S}s", "allow_http": True}
+    limits = {"timeout": _said(patience.read_s), "connect_timeout": _said(patience.connect_s), "allow_http": True}
     rights = {} if manner.anonymous else {"credential_provider": _provider(credentials)}
-    once = {"max_retries": 0, "retry_timeout": timedelta(seconds=_REQUEST_S)}
+    once = {"max_retries": 0, "retry_timeout": timedelta(seconds=patience.read_s)}
     try:
         store = s3(where.bucket, config=config, client_options=limits, retry_config=once, **rights)
     except Exception:
         return None  # an endpoint or region that obstore does not understand
-    return Quick(library, store)
+    return Quick(library, store, min(LIMIT_BYTES, int(patience.read_s * _SLOWEST_BYTES_S)))
+
+
+def _said(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
 
 
 def _provider(credentials: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coldchain.stores.s3.abilities import Abilities, InParts
+from coldchain.errors import StoreError
+from coldchain.stores.s3.abilities import Seen
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.trouble import code_of, status_of
 
@@ -14,7 +15,7 @@ _NOT_KNOWN = {405, 501}
 """The server does not know such a question (RFC 9110)."""
 
 
-def remarks_on(whole: Abilities, parts: InParts) -> Iterator[str]:
+def remarks_on(whole: Seen, parts: Seen) -> Iterator[str]:
     """Say which of its promises a server was seen not to keep, and what that means."""
     if not (whole.creates_only and parts.creates_only and whole.replaces_only and parts.replaces_only):
         yield (
@@ -53,6 +54,7 @@ def _on_uploads(call: Caller) -> Iterator[str]:
 def _asked(call: Caller, question: str) -> Facts:
     """What is said of the bucket; a refusal as its code and status."""
     try:
-        return call.raw(question)[0]
-    except Exception as error:
-        return {"code": code_of(error) or type(error).__name__, "status": status_of(error)}
+        return call(question)
+    except StoreError as error:
+        cause = error.__cause__
+        return {"code": code_of(cause) or type(cause).__name__, "status": status_of(cause)}

@@ -18,6 +18,7 @@ from coldchain.errors import (
     StoreGone,
     Unreliable,
 )
+from coldchain.stores.objects.patience import Verdict
 
 # Amazon S3 API Reference, "List of error codes"; further codes of MinIO, Ceph and SeaweedFS.
 _KINDS: Mapping[str, tuple[type[StoreError], str]] = {
@@ -70,13 +71,13 @@ _BUGS = (TypeError, AttributeError, AssertionError)
 """Of this program: they are no trouble on the way."""
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException | None) -> str:
     """The server's own word for what is wrong; the status where it says none; "" for trouble on the way."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: BaseException | None) -> int:
     """The HTTP status, 0 when no answer came."""
     response = getattr(error, "response", None)
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
@@ -94,6 +95,11 @@ def retry_after_s(error: Exception) -> float:
     """How long the server asks to wait; 0 when it says nothing."""
     said = _headers(error).get("retry-after", "")
     return float(said) if said.isdigit() else 0.0
+
+
+def judge(error: Exception, *, url: str, key: str) -> Verdict:
+    """The error of the tree, and whether another try may help; a bug is raised as it is."""
+    return Verdict(translate(error, url=url, key=key), is_temporary(error), retry_after_s(error))
 
 
 def translate(error: Exception, *, url: str, key: str) -> StoreError:

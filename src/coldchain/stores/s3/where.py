@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from coldchain.errors import ConfigurationError
 from coldchain.model import Secret
+from coldchain.stores.objects import wording
 
-PART_BYTES = 8 << 20
 _LEAST_PART_BYTES = 5 << 20
 """No part but the last may be smaller (Amazon S3 User Guide, "multipart upload limits")."""
 _MOST_PART_BYTES = 5 << 30
 PATIENCE_S = 120
 _MOST_PATIENCE_S = 3600
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-_SIZE = re.compile(r"(\d+)\s*(B|KB|KiB|MB|MiB|GB|GiB)?")
 _SECONDS = re.compile(r"(\d{1,4})\s*s")
-_UNITS = {"B": 1, "KB": 1000, "KiB": 1 << 10, "MB": 1000**2, "MiB": 1 << 20, "GB": 1000**3, "GiB": 1 << 30}
-_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _NAMES = (
     *("endpoint", "region", "profile", "storage_class", "sse", "kms_key", "tags"),
     *("requester_pays", "anonymous", "addressing", "part_size", "whole_size", "patience"),
@@ -39,9 +36,9 @@ class Manner:
     anonymous: bool = False
     addressing: str = ""
     """``path``, ``virtual``, or "": path for an endpoint of one's own."""
-    part_bytes: int = PART_BYTES
+    part_bytes: int = wording.PART_BYTES
     """The least size of a part of a large file."""
-    whole_bytes: int = PART_BYTES
+    whole_bytes: int = wording.PART_BYTES
     """Files up to this size are sent in one request, larger ones in parts."""
     on_write: tuple[tuple[str, str], ...] = field(default=())
     """What every new object of data is given: storage class, encryption, tags, in the words of the protocol."""
@@ -74,21 +71,13 @@ def where(url: str, options: Mapping[str, str]) -> Where:
     folder = folder.rstrip("/")
     if folder and any(name in {"", ".", ".."} for name in folder.split("/")):
         raise ConfigurationError(f"{url}: '{folder}' is no folder")
-    if unknown := sorted(set(options) - set(_NAMES)):
-        raise ConfigurationError(f"{url}: no option is called {unknown[0]!r}; there are {', '.join(_NAMES)}")
+    wording.only(url, options, _NAMES)
     plain = f"s3://{bucket}/{folder}" if folder else f"s3://{bucket}"
     return Where(plain, bucket, f"{folder}/" if folder else "", _manner(plain, options))
 
 
 def _manner(url: str, options: Mapping[str, str]) -> Manner:
-    endpoint = options.get("endpoint", "").rstrip("/")
-    split = urlsplit(endpoint)
-    if split.username or split.password:
-        raise ConfigurationError(f"{url}: no user and no password belong into `endpoint`")
-    if endpoint and (split.scheme not in {"http", "https"} or not split.hostname):
-        raise ConfigurationError(
-            f"{url}: endpoint = {endpoint!r} is none; it looks like https://host or http://host:9000"
-        )
+    endpoint = wording.endpoint(url, options.get("endpoint", ""))
     addressing = options.get("addressing", "")
     if addressing not in {"", "path", "virtual"}:
         raise ConfigurationError(f'{url}: addressing is "path" or "virtual", not {addressing!r}')
@@ -96,11 +85,11 @@ def _manner(url: str, options: Mapping[str, str]) -> Manner:
         endpoint,
         options.get("region", ""),
         options.get("profile", ""),
-        _truth(url, options, "requester_pays"),
-        _truth(url, options, "anonymous"),
+        wording.truth(url, options, "requester_pays"),
+        wording.truth(url, options, "anonymous"),
         addressing,
-        _size_bytes(url, options, "part_size", _LEAST_PART_BYTES),
-        _size_bytes(url, options, "whole_size", 0),
+        wording.part_bytes(url, options, _LEAST_PART_BYTES, _MOST_PART_BYTES),
+        wording.whole_bytes(url, options, _MOST_PART_BYTES),
         tuple(_on_write(url, options)),
         _patience_s(url, options),
     )
@@ -127,27 +116,9 @@ def _on_write(url: str, options: Mapping[str, str]) -> list[tuple[str, str]]:
     return given
 
 
-def _truth(url: str, options: Mapping[str, str], name: str) -> bool:
-    said = options.get(name, "false").lower()
-    if said not in _WORDS:
-        raise ConfigurationError(f"{url}: {name} is true or false, not {said!r}")
-    return _WORDS[said]
-
-
 def _patience_s(url: str, options: Mapping[str, str]) -> int:
     said = options.get("patience", f"{PATIENCE_S} s")
     found = _SECONDS.fullmatch(said.strip())
     if not found or not 1 <= int(found[1]) <= _MOST_PATIENCE_S:
         raise ConfigurationError(f'{url}: patience is between "1 s" and "3600 s", not {said!r}')
     return int(found[1])
-
-
-def _size_bytes(url: str, options: Mapping[str, str], name: str, least_bytes: int) -> int:
-    said = options.get(name, "")
-    if not said:
-        return PART_BYTES
-    found = _SIZE.fullmatch(said.strip())
-    size_bytes = int(found[1]) * _UNITS[found[2] or "B"] if found else -1
-    if not least_bytes <= size_bytes <= _MOST_PART_BYTES:
-        raise ConfigurationError(f'{url}: {name} is between {least_bytes >> 20} MiB and "5 GiB", not {said!r}')
-    return size_bytes
