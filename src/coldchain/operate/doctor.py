@@ -26,6 +26,7 @@ _PROBE = f"{OWN_FOLDER}/probe.txt"
 _TEXT = b"coldchain writes, reads and removes this file to see whether it can.\n"
 _LOW_BYTES = 1 << 30
 _FULL_BYTES = 16 << 20
+_SKEW_S = 120
 _SAFE_PYTHON = {(3, 11): 13, (3, 12): 11, (3, 13): 4}
 """Fixed tarfile and its like, see CVE-2025-4517; later lines have it from the start."""
 
@@ -115,7 +116,7 @@ def _destination(
     known = ledger.destination(job.name, destination.name)
     identity = identify_destination(Writer(job.name, around.host), destination, store, known)
     yield Advice(True, destination.name, f"{destination.place.url} is {identity.id}")
-    yield _probe(destination, store)
+    yield from _probe(destination, store, around)
     rules = store.probe_names()
     if identity.names and rules.as_json() != {**rules.as_json(), **identity.names}:
         yield Advice(
@@ -151,8 +152,8 @@ def _standing(store: Store) -> Entry | None:
         return None
 
 
-def _probe(destination: Destination, store: Store) -> Advice:
-    """Write, read back and remove a file of our own."""
+def _probe(destination: Destination, store: Store, around: Surroundings) -> Iterator[Advice]:
+    """Write, list, read back and remove a file of our own; it also shows what time it is there."""
     name = destination.name
     staging = store.stage("probe")
     try:
@@ -166,15 +167,27 @@ def _probe(destination: Destination, store: Store) -> Advice:
                 raise result
         with staging.read_back(_PROBE) as reader:
             digest, _ = digest_of("sha256", reader.chunks())
-            how = reader.how
+            how, there_ns = reader.how, reader.entry.mtime_ns
+        ahead_s = there_ns / 1e9 - around.clock().timestamp()
+        next(iter(store.list(OWN_FOLDER)), None)
         if store.traits.proves_published:
             store.delete(_PROBE)
     except StoreError as error:
-        return Advice(False, name, f"a probe could not be written, read back and removed: {error.reason}")
+        yield Advice(False, name, f"a probe could not be written, listed, read back and removed: {error.reason}")
+        return
     finally:
         staging.close()
     if digest != digest_of("sha256", [_TEXT])[0] or not isinstance(digest, Digest):
-        return Advice(False, name, "what was read back is not what was written: do not use this place")
-    if how == "cached":
-        return Advice(None, name, "copies can be read back only from memory here, not from the medium")
-    return Advice(True, name, f"written, flushed and read back ({how})")
+        yield Advice(False, name, "what was read back is not what was written: do not use this place")
+    elif how == "cached":
+        yield Advice(None, name, "copies can be read back only from memory here, not from the medium")
+    else:
+        yield Advice(True, name, f"written, flushed, listed and read back ({how})")
+    if there_ns and abs(ahead_s) > _SKEW_S:
+        word = "ahead of" if ahead_s > 0 else "behind"
+        yield Advice(None, name, f"its clock is {_span(ahead_s)} {word} that of this machine; set the wrong one right")
+
+
+def _span(seconds: float) -> str:
+    minutes = round(abs(seconds) / 60)
+    return f"{minutes} min" if minutes < 180 else f"{minutes // 60} h" if minutes < 4320 else f"{minutes // 1440} days"

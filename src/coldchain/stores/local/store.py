@@ -96,6 +96,16 @@ class LocalStore:
         except OSError:
             return None
 
+    def remarks(self) -> Iterator[str]:
+        """Say who else may write here; see ``base.Remarking``."""
+        if os.name == "posix":
+            try:
+                mode = os.stat(self.path).st_mode
+            except OSError as error:
+                raise self._error(error, "") from error
+            if mode & stats.S_IWOTH and not mode & stats.S_ISVTX:
+                yield "every account of this machine may change and remove what lies here; take that right: chmod o-w"
+
     def close(self) -> None:
         """Let go of the open folders."""
         if self._root is not None:
