@@ -1,0 +1,30 @@
+"""Is every test that the table of faults names there?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+TABLE = (REPOSITORY / "docs" / "fault-rows.md").read_text(encoding="utf-8")
+ROWS = [number for number in range(1, 96) if not 64 <= number <= 88]
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """Each file of tests with the part of a name that stands behind it."""
+    for file, part in re.findall(r"`(\w+/[\w/]*\.py)`\s+(\w+)", TABLE):
+        yield file, part
+
+
+@pytest.mark.parametrize(("file", "part"), sorted(set(named())))
+def test_every_test_that_the_table_names_exists(file: str, part: str) -> None:
+    text = (REPOSITORY / "tests" / file).read_text(encoding="utf-8")
+    assert re.search(rf"def test_\w*{part}", text), f"{file} has no test with {part!r} in its name"
+
+
+def test_no_row_is_left_out() -> None:
+    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", TABLE, re.MULTILINE)}
+    assert listed == set(ROWS)
