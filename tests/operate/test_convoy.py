@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from coldchain.errors import SourceAbsent
 from coldchain.model import State
 from coldchain.monitor import SilentMonitor
+from coldchain.operate.job import run_job
+from coldchain.operate.opening import Wish
 from tests.faults.world import World
 
 _FOLDERS = 'datasets = "folders"'
@@ -21,6 +24,22 @@ class Instrument(SilentMonitor):
         if self.times:
             self.times -= 1
             self.world.write(self.path, (self.world.source / self.path).read_bytes() + b"+")
+
+
+class Unplugged(SilentMonitor):
+    """The source is unplugged when a piece of this size was read."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+    def moved(self, size_bytes: int) -> None:
+        if size_bytes == self.size_bytes:
+            raise SourceAbsent("it was unplugged")
+
+
+def _listed(world: World, dataset: str) -> str:
+    file = world.at["nas"] / ".coldchain" / "manifests" / "j" / f"{dataset}.sha256"
+    return file.read_text() if file.exists() else ""
 
 
 def _many(tmp_path: Path, datasets: int) -> World:
@@ -66,3 +85,34 @@ def test_a_file_that_changed_underway_goes_again_as_one_of_its_own_dataset(tmp_p
     with world.ledger() as ledger:
         (_, record) = ledger.stored("j", "nas", "day004")
         assert record.size_bytes == len(b"4 b+")
+
+
+def test_p08_a_run_that_had_to_stop_leaves_word_of_the_manifests_that_it_owes(tmp_path: Path) -> None:
+    world = _many(tmp_path, 100)
+    assert world.run().code == 0
+    world.write("day000/c", b"new, and carried")
+    world.write("day100/a", b"carried in the next convoy, and the last that was read")
+    world.monitor = Unplugged(len(b"carried in the next convoy, and the last that was read"))
+    assert isinstance(world.run().error, SourceAbsent)
+    assert "day000/c" not in _listed(world, "day000")
+    world.monitor = SilentMonitor()
+    (world.source).rename(tmp_path / "aside")
+    assert world.run().code != 0  # it cannot even begin, and must not forget either
+    (tmp_path / "aside").rename(world.source)
+    ended = world.run()
+    assert ended.code == 0, ended.said
+    assert "day000/c" in _listed(world, "day000")
+    world.judge(ended)
+
+
+def test_p08_after_a_kill_a_run_of_one_dataset_writes_the_manifests_of_the_others(tmp_path: Path) -> None:
+    world = _many(tmp_path, 3)
+    assert world.run().code == 0
+    for file in (world.at["nas"] / ".coldchain" / "manifests" / "j").glob("day001.*"):
+        file.unlink()
+    with world.ledger() as ledger:
+        ledger.begin_run("j", "run", world.now)  # killed when files were recorded, and no manifest written yet
+    with world.ledger() as ledger:
+        report = run_job(world.job, ledger, Wish(datasets=frozenset({"day000"})), world.around())
+    assert report.exit_code == 0
+    assert "day001/a" in _listed(world, "day001")

@@ -54,7 +54,7 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
         job = opened_job.job
         remember(job, ledger, around, opened_job)
         unclean, unswept = ledger.unfinished(job.name), _unswept(ledger, job)
-        due = set() if unclean else _manifests_due(ledger, job)
+        owed = set(ledger.datasets(job.name)) if unclean else _manifests_due(ledger, job)
         run = ledger.begin_run(job.name, wish.command, around.clock())
         report = _new_report(job, run, around)
         report.notes.extend(opened_job.absent)
@@ -64,11 +64,12 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
             if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
             draft = make_draft(opened_job, ledger, wish, around)
-            _carry_all(Run(opened_job, ledger, around, report, run, sampling), draft, due, everything=unclean)
+            _carry_all(Run(opened_job, ledger, around, report, run, sampling), draft, owed, everything=unclean)
             if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
         except ColdchainError as error:
             report.notes.append(str(error))
+            report.manifests_due = sorted(owed)
             report.throughput = sampling.throughput()
             _end(ledger, report, around, begun, exit_code=error.exit_code)
             raise
@@ -133,30 +134,35 @@ def _is_large(planned: DatasetDraft) -> bool:
     return planned.selected.files >= 10 * BATCH_FILES or planned.selected.size_bytes >= 10 * BATCH_BYTES
 
 
-def _carry_all(run: Run, draft: Draft, due: set[str], *, everything: bool) -> None:
+def _carry_all(run: Run, draft: Draft, owed: set[str], *, everything: bool) -> None:
+    """``owed`` names the datasets whose manifests an earlier run did not write; whatever happens, it is kept true."""
     job, around = run.opened.job, run.around
     run.report.absent.extend(draft.absent)
     with threads(around.workers) as executor:
         carrier = Carrier(job, run.opened.source, run.opened.aims, run.opened.writer.owner, executor, around)
-        waiting = _Waiting()
+        waiting = _Waiting(owed, {one.dataset.name for one in draft.datasets})
         for together in convoys(draft):
             travellers = [Traveller.of(run, planned, waves) for planned, waves in together]
-            carry_convoy(carrier, travellers, run.ledger)
+            try:
+                carry_convoy(carrier, travellers, run.ledger)
+            finally:
+                owed.update(one.dataset.name for one in travellers if one.changed)
             for one in travellers:
-                _arrived(run, one, waiting, every=draft.destinations if everything else (), due=due)
+                _arrived(run, one, waiting, every=draft.destinations if everything else ())
             if waiting.longest >= _MANIFESTS_TOGETHER or any(_is_large(one.planned) for one in travellers):
                 _publish(run, waiting)
+        waiting.add_unreached(job)
         _publish(run, waiting)
     run.report.interrupted = around.monitor.stopping
     draft.close()
 
 
-def _arrived(run: Run, one: Traveller, waiting: _Waiting, *, every: Collection[str], due: set[str]) -> None:
+def _arrived(run: Run, one: Traveller, waiting: _Waiting, *, every: Collection[str]) -> None:
     """Judge a dataset that was carried, and remember where its manifests are due."""
     dataset, planned, job = one.dataset, one.planned, run.opened.job
     run.ledger.set_looks(job.name, dataset.name, planned.looks)
     changed = one.changed | set(every)
-    if _judge(run, dataset, planned, sure=not one.moved) or dataset.name in due:
+    if _judge(run, dataset, planned, sure=not one.moved) or dataset.name in waiting.owed:
         changed |= {destination.name for destination in job.destinations}
     run.sampling.dataset_ended(dataset)
     for destination in job.destinations:
@@ -190,14 +196,24 @@ def _judge(run: Run, dataset: DatasetReport, planned: DatasetDraft, *, sure: boo
 class _Waiting:
     """Datasets whose manifests are due, by destination; and those that lie there complete and wholly verified."""
 
-    def __init__(self) -> None:
+    def __init__(self, owed: set[str], planned: Collection[str]) -> None:
         self.due: dict[str, list[str]] = {}
         self.sealed: dict[str, set[str]] = {}
+        self.owed = owed
+        """Every dataset of which a manifest is not what it should be, here or from an earlier run."""
+        self._unreached = owed - set(planned)
 
     def add(self, destination: str, dataset: DatasetReport) -> None:
         self.due.setdefault(destination, []).append(dataset.name)
+        self.owed.add(dataset.name)
         if dataset.is_sealed(destination):
             self.sealed.setdefault(destination, set()).add(dataset.name)
+
+    def add_unreached(self, job: Job) -> None:
+        """What an earlier run owes of datasets that this one does not look at, or that are gone from the source."""
+        for destination in job.destinations:
+            if destination.marker:
+                self.due.setdefault(destination.name, []).extend(sorted(self._unreached))
 
     @property
     def longest(self) -> int:
@@ -207,9 +223,11 @@ class _Waiting:
 def _publish(run: Run, waiting: _Waiting) -> None:
     """Write the manifests that wait, and forget that they do; each destination is flushed once for all of them."""
     job, report, ledger, writer = run.opened.job, run.report, run.ledger, run.opened.writer
+    written = set[str]().union(*waiting.due.values())
     for aim in run.opened.aims:
         due, sealed = waiting.due.pop(aim.name, []), waiting.sealed.pop(aim.name, set())
         for dataset, error in publish_manifests(ledger, job, aim, due, writer, run.around.clock(), sealed):
             report.notes.append(f"{aim.name}: the manifest of {dataset} could not be written: {error.reason}")
             if dataset not in report.manifests_due:
                 report.manifests_due.append(dataset)
+    waiting.owed -= written.difference(report.manifests_due)
