@@ -11,9 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
+from coldchain.errors import StoreError
+from coldchain.model import Secret
+from coldchain.stores.s3.store import S3Store
 from coldchain.testing.oracle import read_tree
 from tests.stores.fsspec.conftest import CANARY, Served
-from tests.stores.s3.serving import KEY
+from tests.stores.s3.serving import HASTY, KEY
 from tests.stores.s3.serving import SECRET as OF_S3
 from tests.stores.s3.serving import Server as Buckets
 from tests.stores.sftp.failing import PASSWORD as OF_SSH
@@ -136,3 +139,17 @@ def test_p14_a_configuration_that_others_can_read_is_refused_before_anything_is_
     said = site.type("run", code=2)
     assert "holds a password, and others can read this file" in said
     assert not [canary for canary in CANARIES if canary in said]
+
+
+def test_p14_the_connection_to_a_bucket_is_not_lent_to_one_who_has_another_key(weed: Buckets) -> None:
+    bucket = weed.bucket()
+    right, wrong = (
+        S3Store(f"s3://{bucket}", options=weed.options(), patience=HASTY, secret=Secret(f"{KEY}:{value}"))
+        for value in (OF_S3, "canary-of-nobody")
+    )
+    assert right.volume()
+    with pytest.raises(StoreError) as refused:
+        wrong.volume()
+    assert "canary" not in str(refused.value)
+    assert right.volume()
+    weed.remove(bucket)
