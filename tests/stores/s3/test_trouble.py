@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from coldchain.errors import (
     ConfigurationError,
     Denied,
+    NotAFile,
     NotFound,
     Occupied,
     StoreError,
@@ -138,6 +139,16 @@ def test_a_missing_bucket_is_not_found_and_never_made(weed: Server) -> None:
     for verb in (store.volume, store.make, lambda: list(store.list())):
         with pytest.raises(NotFound, match="no such bucket"):
             verb()
+
+
+def test_what_lies_in_an_archive_is_no_file_and_the_next_step_is_named(moto: Server) -> None:
+    bucket = moto.bucket()
+    moto.client.put_object(Bucket=bucket, Key="a", Body=b"1", StorageClass="GLACIER")
+    store = moto.store(bucket)
+    assert [item.path for item in store.list()] == ["a"]
+    with pytest.raises(NotAFile, match="restored"):
+        store.read("a")
+    moto.remove(bucket)
 
 
 def test_a_server_that_is_not_there_is_gone(bucket: str) -> None:

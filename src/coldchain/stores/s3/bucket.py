@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 
-from coldchain.errors import NameRefused, NotFound
+from coldchain.errors import NameRefused, NotFound, StoreError
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.objects.bucket import Abilities, Found
 from coldchain.stores.objects.held import Held
@@ -64,10 +64,15 @@ class S3Bucket:
 
     def first(self, path: str, length: int) -> tuple[Found, bytes | memoryview]:
         """In one request; an empty object has no first byte, and some servers say so by an error (RFC 9110, 416)."""
-        opened = first_of(self.call, path, self._key(path), length)
-        if opened is None:
-            opened = self.look(path), b""
-        return opened
+        try:
+            return first_of(self.call, path, self._key(path), length)
+        except StoreError as refusal:
+            if isinstance(refusal, NotFound) or refusal.ends_store:
+                raise
+            found = self.look(path)
+            if found.size_bytes:
+                raise
+            return found, b""
 
     def get(self, path: str, offset: int, length: int, found: Found) -> bytes | memoryview:
         """A piece of the object with this ETag."""

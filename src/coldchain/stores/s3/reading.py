@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from coldchain.errors import NotFound, Occupied, StoreError, Unreliable
+from coldchain.errors import Occupied, Unreliable
 from coldchain.stores.objects.bucket import Found
 from coldchain.stores.s3.calling import Caller, Facts
 from coldchain.stores.s3.keys import found_in
@@ -17,17 +17,12 @@ _TRIES = 6
 _PIECE_BYTES = 1 << 20
 
 
-def first_of(call: Caller, path: str, key: str, length: int) -> tuple[Found, bytes | memoryview] | None:
-    """An object and its first bytes in one request; None where that cannot be asked, as of some empty ones."""
+def first_of(call: Caller, path: str, key: str, length: int) -> tuple[Found, bytes | memoryview]:
+    """An object and its first bytes in one request, which some servers refuse of an empty object."""
     if call.quick and (got := call.quick.get(key, 0, length)):
         return found_in(got.facts), got.content
     for _ in range(_TRIES):
-        try:
-            facts = call("get_object", path, Key=key, Range=f"bytes=0-{length - 1}")
-        except StoreError as error:
-            if isinstance(error, NotFound) or error.ends_store:
-                raise
-            return None
+        facts = call("get_object", path, Key=key, Range=f"bytes=0-{length - 1}")
         content = _until_it_breaks(facts["Body"], length)
         if "ContentRange" in facts:
             facts["ContentLength"] = int(facts["ContentRange"].rpartition("/")[2])
