@@ -93,8 +93,10 @@ def _state(folder: Path, job: Job, began: datetime) -> AgentState | None:
 
 def _log(config: Config, job: Job) -> Path:
     """Where the watcher says what a person should know; a long one is kept once more under ``.1``."""
+    from coldchain.content.private import make_private
+
     log = config.state / "logs" / f"{job.name}.agent.log"
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(log.parent)
     if log.exists() and log.stat().st_size > _LIMIT_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
     return log

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from coldchain.content.private import make_private
 from coldchain.errors import AlreadyRunning, LedgerError, LedgerReadOnly
 from coldchain.ledger.columns import blob
 from coldchain.ledger.database import Database
@@ -31,7 +32,7 @@ def job_lock(database: Database, job: str, folder: Path) -> Iterator[None]:
         folder / f"{quote_dataset(job)}.lock", timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False
     )
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         lock.acquire()
     except Timeout:
         raise AlreadyRunning(f"job {job} is running already{_holder(beside)}; wait for it, or stop it") from None

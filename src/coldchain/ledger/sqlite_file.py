@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection
 
+from coldchain.content.private import make_private
 from coldchain.errors import LedgerError
 from coldchain.ledger import connecting
 from coldchain.ledger.schema import APPLICATION_ID
@@ -65,7 +66,7 @@ def has_log(file: Path) -> bool:
 def make_sqlite_file(where: Where, file: Path, fill: Callable[[Connection], None]) -> None:
     """Make a new ledger under another name and rename it when it is whole, so that an empty file is never a ledger."""
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(file.parent)
         with FileLock(f"{file}.lock", mode=0o600):
             if not file.exists():
                 _make(file, Path(f"{file}.new"), fill)

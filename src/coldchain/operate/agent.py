@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from coldchain.content.private import make_private
 from coldchain.errors import AlreadyRunning, LedgerReadOnly
 from coldchain.ledger.quoting import quote_dataset
 from coldchain.model import Tally
@@ -114,7 +115,7 @@ def agent_lock(folder: Path, job: str) -> Iterator[None]:
     """
     lock = FileLock(_lock_file(folder, job), timeout=1, mode=0o600, thread_local=False, fallback_to_soft=False)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         lock.acquire(poll_interval=0.05)
     except Timeout:
         raise AlreadyRunning(f"job {job} is watched already; see: coldchain status {job}") from None

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from coldchain import __version__
 from coldchain.config.values import Config
+from coldchain.content.private import make_private
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import State, Tally
 from coldchain.monitor import Surroundings
@@ -117,7 +118,7 @@ def _lately(memory: Path, now: datetime, *, well: bool) -> bool:
 
 def _remember(memory: Path, now: datetime, *, well: bool) -> None:
     with suppress(OSError):
-        memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(memory.parent)
         fresh = memory.with_suffix(".new")
         fresh.write_text(json.dumps({"at": now.isoformat(), "well": well}), encoding="utf-8")
         fresh.replace(memory)
