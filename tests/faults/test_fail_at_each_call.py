@@ -40,7 +40,7 @@ def test_p02_a_run_in_which_any_call_fails_never_says_verified_of_what_is_not(
         finishes(gate, world, failed, expected)
 
 
-@every(some=37)
+@every(some=37, each=5)
 def test_p15_a_restore_in_which_any_call_fails_says_so_and_the_next_one_finishes(
     gate: Gate, stage: Path, step: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_p15_a_restore_in_which_any_call_fails_says_so_and_the_next_one_finishes
         assert read_tree(back) == read_tree(world.source), failed
 
 
-@every(some=61)
+@every(some=61, each=7)
 def test_p02_a_repair_in_which_any_call_fails_says_so_and_the_next_one_finishes(
     gate: Gate, stage: Path, step: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_p02_a_repair_in_which_any_call_fails_says_so_and_the_next_one_finishes(
         assert without_set_aside(state(world)) == expected, failed
 
 
-@every(some=61)
+@every(some=61, each=7)
 def test_p08_a_rebuild_in_which_any_call_fails_says_so_and_the_next_one_finishes(
     gate: Gate, stage: Path, step: int
 ) -> None:

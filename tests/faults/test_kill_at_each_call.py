@@ -30,11 +30,10 @@ from tests.faults.world import World
 pytestmark = needs_gate
 
 
-def every(some: int) -> pytest.MarkDecorator:
-    """Every call in the second tier, else one of ``some``."""
-    return pytest.mark.parametrize(
-        "step", [pytest.param(some, id="some"), pytest.param(1, id="every", marks=pytest.mark.faults)]
-    )
+def every(some: int, each: int = 1) -> pytest.MarkDecorator:
+    """One of ``some`` calls; in the second tier every call, or one of ``each``."""
+    second = pytest.param(each, id="every" if each == 1 else f"one of {each}", marks=pytest.mark.faults)
+    return pytest.mark.parametrize("step", [pytest.param(some, id=f"one of {some}"), second])
 
 
 def finishes(gate: Gate, world: World, stopped: Ended, undisturbed: dict[str, object]) -> None:

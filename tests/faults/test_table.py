@@ -15,8 +15,7 @@ ROWS = [number for number in range(1, 96) if not 64 <= number <= 88]
 
 def named() -> Iterator[tuple[str, str]]:
     """Each file of tests with the part of a name that stands behind it."""
-    for file, part in re.findall(r"`(\w+/[\w/]*\.py)`\s+(\w+)", TABLE):
-        yield file, part
+    yield from re.findall(r"`(\w+/[\w/]*\.py)`\s+(\w+)", TABLE)
 
 
 @pytest.mark.parametrize(("file", "part"), sorted(set(named())))
