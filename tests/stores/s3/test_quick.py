@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from coldchain.errors import Occupied
+from coldchain.errors import ChangedUnderway, Occupied
 from coldchain.model import Entry
 from coldchain.stores.s3.bucket import S3Bucket
 from coldchain.stores.s3.quick import LIMIT_BYTES, Quick
@@ -172,3 +172,15 @@ def test_a_key_that_is_too_long_is_refused_when_it_is_planned(weed: Server, buck
     names = "n" * 200 + "/"
     assert rules.refusal(names * 5 + "n" * 10) == ""
     assert rules.refusal(names * 5 + "n" * 11) != ""
+
+
+@pytest.mark.parametrize("quickly", [True, False])
+def test_an_object_that_is_replaced_while_it_is_read_is_no_mixture(weed: Server, bucket: str, *, quickly: bool) -> None:
+    store = weed.store(bucket)
+    carry(store, {"file": os.urandom(2 << 20)})
+    if not quickly:
+        bucket_of(store).call.quick = None
+    with store.read("file") as reader:
+        weed.client.put_object(Bucket=bucket, Key="file", Body=os.urandom(2 << 20))
+        with pytest.raises(ChangedUnderway):
+            list(reader.chunks())
