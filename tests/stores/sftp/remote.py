@@ -12,12 +12,10 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from coldchain.errors import ColdchainError
 from coldchain.testing.oracle import Evidence, violations
 from tests.faults.world import COLDCHAIN, Ended, World
 
@@ -56,7 +54,7 @@ class Remote(World):
             call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", cwd=self.folder
         )
 
-    def ended(self, process: subprocess.Popen[str]) -> Ended:
+    def finished(self, process: subprocess.Popen[str]) -> Ended:
         """Wait for it."""
         try:
             out, err = process.communicate(timeout=TIMEOUT_S)
@@ -64,16 +62,8 @@ class Remote(World):
             process.kill()
             process.communicate()
             raise
-        with self.ledger() as ledger:
-            rows = ledger.runs("j", 1)
-            troubles = {
-                (trouble.path, trouble.destination): (trouble.state, trouble.reason)
-                for _, trouble in (ledger.troubles(rows[0].id) if rows else ())
-            }
-        self.now = max(self.now, datetime.now(UTC))
-        error = ColdchainError(f"{out}{err}") if process.returncode and not troubles else None
         assert "Traceback" not in out + err, err
-        return Ended(process.returncode, None, error, troubles)
+        return self.ended(process.returncode, f"{out}{err}")
 
     def on_its_way(self) -> list[Path]:
         """The temporary files on the server's disk."""
@@ -94,12 +84,12 @@ class Remote(World):
 
     def converges(self, *, wrap: Collection[str] = ()) -> None:
         """The next run finishes the work, leaves nothing, and the one after it has nothing to do."""
-        ended = self.ended(self.started(wrap=wrap))
+        ended = self.finished(self.started(wrap=wrap))
         assert ended.code == 0, ended.said
         self.judge(ended)
         assert self.on_its_way() == []
         standing = {path: path.stat().st_ino for path in self.nas.glob("run/*")}
-        self.judge(self.ended(self.started(wrap=wrap)))
+        self.judge(self.finished(self.started(wrap=wrap)))
         assert {path: path.stat().st_ino for path in self.nas.glob("run/*")} == standing, "it was sent twice"
 
 

@@ -43,7 +43,7 @@ def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_sshd: Sshd, 
     else:
         eventually(lambda: len(world.on_its_way()) > 40, process)
     cable.cut()
-    ended = world.ended(process)
+    ended = world.finished(process)
     assert ended.code == 3, ended.said
     world.judge_broken(ended)
     assert any("does not answer" in reason for reason in reasons_of(ended)), ended.said
@@ -66,7 +66,7 @@ def test_row_80_a_slow_link_that_is_reset_costs_time_only(sshd: Sshd, tmp_path: 
         world = Remote(tmp_path / "w", root, near.url(root), options)
         world.acquire(10, 2000)
         world.acquire(1, MIB, "large")
-        ended = world.ended(world.started())
+        ended = world.finished(world.started())
         assert link.resets == 1
         assert ended.code == 0, ended.said
         world.judge(ended)

@@ -76,3 +76,16 @@ def test_whoever_waits_when_the_connection_ends_is_woken(connection: Connection,
     store._share.line(READING).close()
     woken.join(20)
     assert waiting.arrived.is_set() and waiting.answer is None
+
+
+def test_an_answer_that_is_only_signed_counts_only_where_no_encryption_was_agreed_on(connection: Connection) -> None:
+    signature = connection._signature(answer(flags=9), NUMBER, m.CLOSE)
+    genuine = answer(flags=9, signature=signature)
+    waiting = connection._awaited[NUMBER]
+    if connection.sealed.encrypt_data:
+        with pytest.raises(SMBException, match="should be encrypted"):
+            connection.took(genuine)
+        assert waiting.answer is None
+    else:
+        assert connection.took(genuine)
+        assert waiting.answer == (0, b"body")

@@ -37,7 +37,7 @@ def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_samba: Serve
     else:
         eventually(lambda: len(world.on_its_way()) > 40, process)
     cable.cut()
-    ended = world.ended(process)
+    ended = world.finished(process)
     assert ended.code == 3, ended.said
     world.judge_broken(ended)
     assert all("the server" in reason and "\n" not in reason for reason in reasons_of(ended)), ended.said
@@ -57,7 +57,7 @@ def test_row_80_a_slow_link_that_is_reset_costs_time_only(samba: Server, tmp_pat
         world = Remote(tmp_path / "w", root, url, said(patience="6 s"))
         world.acquire(10, 2000)
         world.acquire(1, MIB, "large")
-        ended = world.ended(world.started())
+        ended = world.finished(world.started())
         assert link.resets == 1
         assert ended.code == 0, ended.said
         world.judge(ended)

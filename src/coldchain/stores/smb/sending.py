@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES = 65536
 """Files up to this size go in one chain; each of its requests takes one credit."""
-_WRITES_AT_ONCE = 4
+_WRITES_AT_ONCE = 16
 _WRITE = m.WRITE_DATA | m.READ_ATTRIBUTES | m.WRITE_ATTRIBUTES
 _MAKE = m.FILE | m.NOT_FOLLOWED
 
