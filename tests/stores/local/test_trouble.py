@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from coldchain.errors import ConfigurationError, Denied, NameRefused, Occupied, StoreFull, StoreGone
+from coldchain.errors import (
+    ConfigurationError,
+    Denied,
+    NameRefused,
+    NotFound,
+    Occupied,
+    StoreError,
+    StoreFull,
+    StoreGone,
+)
 from coldchain.model import Entry
 from coldchain.stores.local.base import LocalRoot
 from coldchain.stores.local.store import LocalStore, path_of
@@ -173,3 +183,29 @@ def test_a_url_names_a_folder_or_is_refused(tmp_path: Path) -> None:
     for url in ("file://a/b", "file:///a?b", "file:///a#b"):
         with pytest.raises(ConfigurationError):
             path_of(url)
+
+
+@pytest.fixture
+def small_files() -> Iterator[int]:
+    """Let no file of this process grow beyond so many bytes: the system writes up to there, and then says EFBIG."""
+    limit_bytes = 1 << 16
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    yield limit_bytes
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("before_bytes", [0, 1000, 1 << 16])
+def test_p01_a_write_that_fails_on_its_way_is_told_of_and_nothing_is_published(
+    both: LocalStore, place: Path, small_files: int, before_bytes: int
+) -> None:
+    staging = both.stage(OWNER)
+    sink = staging.open("f", entry("f", b""))
+    sink.write(b"x" * before_bytes)
+    with pytest.raises(StoreError, match="too large"):
+        sink.write(b"x" * (small_files + 1))
+    sink.abort()
+    with pytest.raises(NotFound):
+        staging.read_back("f")
+    staging.close()
+    assert standing(place) == {}
