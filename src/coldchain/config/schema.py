@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from coldchain.config.tables import Duration, Table, Text, choice, filled
@@ -64,6 +63,8 @@ def _part_of_one(share: float) -> float:
 
 
 def _pattern(text: str) -> str:
+    from pathspec import GitIgnoreSpec  # only jobs with patterns pay for it: a tenth of what loading a run costs
+
     try:
         patterns = list(GitIgnoreSpec.from_lines([text]).patterns)
     except (ValueError, re.error):

@@ -72,18 +72,16 @@ class Draft:
     def add(self, action: Action, *, first_of_entry: bool = True, wave: int = 0) -> None:
         """Take the next action; ``first_of_entry`` is False for a further action about the same file."""
         draft = self.datasets[-1]
-        if isinstance(action, Refuse):
-            size_bytes = action.size_bytes
-        else:
-            size_bytes = action.entry.size_bytes
+        one = Tally(1, action.size_bytes if isinstance(action, Refuse) else action.entry.size_bytes)
+        if not isinstance(action, Refuse):
             for name in action.kept:
-                draft.kept[name] += Tally(1, size_bytes)
+                draft.kept[name] += one
         if first_of_entry:
-            draft.selected += Tally(1, size_bytes)
+            draft.selected += one
         draft.unsettled += isinstance(action, Hold)
         if isinstance(action, Send):
-            self.to_read += Tally(1, size_bytes)
-            draft.to_read += Tally(1, size_bytes)
+            self.to_read += one
+            draft.to_read += one
         if not isinstance(action, Keep):
             self._waves[wave].append((len(self.datasets) - 1, action))
 
