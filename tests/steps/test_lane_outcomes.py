@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from coldchain.errors import FlushFailed, NameRefused, Occupied, StoreError, StoreFull, StoreGone, Unreliable
+from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, StoreFull, StoreGone, Unreliable
 from coldchain.model import Digest, Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
 from coldchain.steps.lane import Lane
-from coldchain.stores.base import Store
+from coldchain.stores.base import Store, Traits
 from coldchain.testing.faulty import FaultyStore
 from coldchain.testing.lying import Lie, LyingStore
 from coldchain.testing.memory import MemoryStore
+from coldchain.testing.memory_staging import MemoryReader, MemoryStaging
 from coldchain.testing.wrapping import Verb
 
 CONTENT = b"what the instrument measured"
@@ -252,6 +253,7 @@ def test_p05_what_is_not_adopted_says_whose_bytes_stand_there(
     carry(lane, "a", manner=Manner.ADOPT, old_digest=old and digest_of(old))
     found = troubles(lane.settle())
     assert [(trouble.state, trouble.integrity, trouble.again) for trouble in found] == [(state, integrity, False)]
+    assert ("did not store" in found[0].reason) == (old is None)
     assert memory.get("a") == stored
 
 
@@ -270,3 +272,84 @@ def test_p11_a_lane_that_is_closed_unsettled_leaves_nothing(memory: MemoryStore)
     lane.close()
     lane.close()
     assert list(memory.list()) == []
+
+
+@pytest.mark.parametrize(("error", "again"), [(NotFound, False), (Unreliable, True)])
+def test_p01_what_cannot_be_read_for_adoption_is_told_of(
+    memory: MemoryStore, error: type[StoreError], again: bool
+) -> None:
+    for key in ("a", "b"):
+        memory.put(key, CONTENT)
+    store = FaultyStore(memory)
+    store.fail("store.read", error, keys=["a"])
+    lane = lane_to(store)
+    carry(lane, "a", "b", manner=Manner.ADOPT)
+    outcomes = lane.settle()
+    assert told(outcomes) == {"a": "failed", "b": "verified"}
+    assert [trouble.again for trouble in troubles(outcomes)] == [again]
+
+
+@pytest.mark.parametrize("manner", [Manner.ADOPT, Manner.REPLACE])
+def test_p02_what_stands_there_is_judged_past_the_cache(memory: MemoryStore, manner: Manner) -> None:
+    memory.put("a", CONTENT)
+    store = LyingStore(memory)
+    store.rot("a", only_past_cache=True)
+    lane = lane_to(store)
+    carry(lane, "a", manner=manner, old_digest=digest_of(CONTENT))
+    assert told(lane.settle())["a"] != "verified"
+
+
+class VouchingStaging(MemoryStaging):
+    def vouched(self, key: str) -> str:
+        return "md5"
+
+
+class VouchingStore(MemoryStore):
+    """Says of each file that it compared its MD5."""
+
+    def stage(self, owner: str = "") -> MemoryStaging:
+        return VouchingStaging(self._volume, owner)
+
+
+@pytest.mark.parametrize(
+    ("proof", "how"), [(ProofKind.SIZE, "stat"), (ProofKind.CHECKSUM, "md5"), (ProofKind.READBACK, "memory")]
+)
+def test_p02_the_proof_that_is_told_is_the_one_that_was_asked_for_and_made(proof: ProofKind, how: str) -> None:
+    store = VouchingStore(f"memory://{uuid.uuid4()}", traits=Traits(vouches=("md5",)))
+    lane = lane_to(store, proof)
+    carry(lane, "a")
+    (outcome,) = lane.settle()
+    assert isinstance(outcome, Verified)
+    assert (outcome.proof_kind, outcome.proof_how) == (proof, how)
+    store.forget()
+
+
+class PublishingStaging(MemoryStaging):
+    """Shows what it keeps only under its name, and lets go of that name again."""
+
+    def read_back(self, key: str) -> MemoryReader:
+        return MemoryReader(self.volume, key, self.volume.find(key))
+
+    def discard(self, key: str) -> None:
+        self.volume.remove(key)
+
+
+class PublishingStore(MemoryStore):
+    def stage(self, owner: str = "") -> MemoryStaging:
+        return PublishingStaging(self._volume, owner)
+
+
+@pytest.mark.parametrize("lie", [None, Lie.FLIP])
+def test_p02_where_names_come_first_a_copy_is_proved_under_its_name_and_taken_back_if_it_is_wrong(
+    lie: Lie | None,
+) -> None:
+    memory = PublishingStore(f"memory://{uuid.uuid4()}", traits=Traits(proves_published=True))
+    store = LyingStore(memory)
+    if lie:
+        store.lie(lie, keys=["b"])
+    lane = lane_to(store)
+    carry(lane, "a", "b")
+    outcomes = lane.settle()
+    assert told(outcomes) == {"a": "verified", "b": "failed" if lie else "verified"}
+    assert [entry.path for entry in memory.list()] == (["a"] if lie else ["a", "b"])
+    memory.forget()
