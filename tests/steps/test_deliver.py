@@ -1,0 +1,79 @@
+"""Do coldchain's own small files arrive whole, durably, or with an error that is told?"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from coldchain.errors import Denied, FlushFailed, Occupied, StoreError, StoreGone, Unreliable
+from coldchain.steps.deliver import deliver, deliver_all, fetch
+from coldchain.stores.base import CHUNK_BYTES
+from coldchain.testing.faulty import FaultyStore
+from coldchain.testing.memory import MemoryStore
+from coldchain.testing.wrapping import Verb
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryStore]:
+    store = MemoryStore(f"memory://{uuid.uuid4()}")
+    yield store
+    store.forget()
+
+
+def test_a_file_is_delivered_over_the_one_that_stands_there(memory: MemoryStore) -> None:
+    assert fetch(memory, "a") is None
+    for lines in ([b"first\n"], [b"x" * 1000 + b"\n"] * (CHUNK_BYTES // 500), []):
+        deliver(memory, "a", lines, "me")
+        assert fetch(memory, "a") == memory.get("a") == b"".join(lines)
+    assert [entry.path for entry in memory.list()] == ["a"]
+
+
+def test_p04_what_is_delivered_is_flushed_before_it_gets_its_name(memory: MemoryStore) -> None:
+    store = FaultyStore(memory)
+    deliver(store, "a", [b"text"], "me")
+    verbs = [call.verb for call in store.calls]
+    assert verbs.index("sink.close") < verbs.index("staging.flush") < verbs.index("staging.publish")
+
+
+@pytest.mark.parametrize("verb", ["store.stage", "staging.flush", "staging.publish", "sink.write", "publish.key"])
+@pytest.mark.parametrize("error", [StoreGone, FlushFailed, Denied])
+def test_what_could_not_be_delivered_is_told_and_the_old_one_stays(
+    memory: MemoryStore, verb: Verb, error: type[StoreError]
+) -> None:
+    memory.put("a", b"old")
+    store = FaultyStore(memory)
+    store.fail(verb, error)
+    with pytest.raises(error):
+        deliver(store, "a", [b"new"], "me")
+    assert memory.get("a") == b"old"
+    assert [entry.path for entry in memory.list()] == ["a"], "nothing is left behind"
+
+
+def test_one_file_that_fails_keeps_no_other_from_arriving(memory: MemoryStore) -> None:
+    store = FaultyStore(memory)
+    store.fail("sink.write", Unreliable, keys=["b"])
+    store.fail("publish.key", Denied, keys=["c"])
+    failed = deliver_all(store, {key: [key.encode()] for key in "abcd"}, "me")
+    assert {key: type(error) for key, error in failed.items()} == {"b": Unreliable, "c": Denied}
+    assert [entry.path for entry in memory.list()] == ["a", "d"]
+
+
+def test_a_name_that_another_writer_takes_is_tried_again_and_given_up_with_an_error(memory: MemoryStore) -> None:
+    store = FaultyStore(memory)
+    store.fail("publish.key", Occupied)
+    deliver(store, "a", [b"text"], "me")
+    assert memory.get("a") == b"text"
+    store.fail("publish.key", Occupied, forever=True)
+    with pytest.raises(Occupied):
+        deliver(store, "a", [b"later"], "me")
+    assert memory.get("a") == b"text"
+
+
+def test_what_is_too_large_to_be_one_of_ours_is_not_read(memory: MemoryStore) -> None:
+    memory.put("a", b"x" * (16 << 20))
+    assert len(fetch(memory, "a") or b"") == 16 << 20
+    memory.put("a", b"x" * ((16 << 20) + 1))
+    with pytest.raises(StoreError, match="too many"):
+        fetch(memory, "a")
