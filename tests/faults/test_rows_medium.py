@@ -19,7 +19,7 @@ from tests.faults.world import COLDCHAIN, World
 from tests.stores.local.carrying import Mounts, needs_root, run
 
 pytestmark = [needs_root, needs_gate]
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 def rot(image: Path, file: Path) -> None:

@@ -18,7 +18,7 @@ from coldchain.testing.oracle import read_tree
 from tests.faults.world import COLDCHAIN, World
 from tests.stores.local.carrying import Mounts, needs_root
 
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 def started(world: World) -> subprocess.Popen[bytes]:
