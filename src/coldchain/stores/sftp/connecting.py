@@ -10,7 +10,6 @@ import asyncssh
 from coldchain.errors import ConfigurationError, StoreGone
 from coldchain.stores.sftp.channel import Channel
 from coldchain.stores.sftp.credentials import Account, account
-from coldchain.stores.sftp.frugal import made_frugal
 from coldchain.stores.sftp.trouble import unreachable
 from coldchain.stores.sftp.trust import Trust
 from coldchain.stores.sftp.where import Patience, Where
@@ -42,7 +41,6 @@ async def connect(where: Where, patience: Patience) -> Channel:
         raise StoreGone(reason, url=where.url) from error
     except (asyncssh.KeyImportError, asyncssh.ConfigParseError) as error:
         raise ConfigurationError(f"{where.url}: {error}") from error
-    made_frugal(ssh)
     try:
         client = await ssh.start_sftp_client(path_encoding=None)
         channel = Channel(where, ssh, client)

@@ -2,7 +2,7 @@
 
 [MS-SMB2] 2.2.13 to 2.2.40 and [MS-FSCC] 2.4.  smbprotocol has classes for the same, whose fields are computed one by
 one; to store a small file takes a dozen requests, of which these cost a twentieth of the processor time.  They also let
-names pass that are no well-formed UTF-16.  What protects them on their way is in ``parcels``.
+names pass that are no well-formed UTF-16.  Signing, encryption, credits and the transport are smbprotocol's.
 """
 
 from __future__ import annotations
@@ -33,14 +33,39 @@ _FOUND = struct.Struct("<I4xqqqqqqIIIIq")
 _HEADER_BYTES = 64
 
 
+class _Number:
+    """What smbprotocol asks of a field when it counts credits."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def get_value(self) -> int:
+        return self._value
+
+    def __len__(self) -> int:
+        return self._value
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request, without its header."""
+    """One request; what smbprotocol asks of its own structures when it sends them."""
 
     COMMAND: int
     body: bytes
     payload_bytes: int = 1
     """What it carries, or may bring back: the server is asked for credits for it."""
+
+    def pack(self) -> bytes:
+        """The bytes behind the header."""
+        return self.body
+
+    def __len__(self) -> int:
+        return len(self.body)
+
+    def __getitem__(self, name: str) -> _Number:
+        return _Number(self.payload_bytes if name in {"length", "output_buffer_length"} else 0)
 
     @property
     def charge(self) -> int:

@@ -16,8 +16,7 @@ from coldchain.stores.smb.share import READING, Share
 from coldchain.stores.smb.trouble import END_OF_FILE, SESSION_OVER, SHARING_VIOLATION, Lost
 
 if TYPE_CHECKING:
-    from coldchain.stores.smb.parcels import Answer
-    from coldchain.stores.smb.wire import Line, Sent
+    from coldchain.stores.smb.wire import Answer, Line, Sent
 
 _AHEAD = 4
 """So many pieces of a large file are asked for at once."""

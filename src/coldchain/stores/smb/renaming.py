@@ -21,9 +21,8 @@ from coldchain.stores.smb.trouble import (
 )
 
 if TYPE_CHECKING:
-    from coldchain.stores.smb.parcels import Answer
     from coldchain.stores.smb.sending import Outgoing
-    from coldchain.stores.smb.wire import Sent
+    from coldchain.stores.smb.wire import Answer, Sent
 
 _OPTIONS = m.FILE | m.NOT_FOLLOWED
 

@@ -18,8 +18,7 @@ from coldchain.stores.smb.trouble import AGAIN, SESSION_OVER, Lost, Refused, tra
 from coldchain.stores.smb.where import Patience, Where
 
 if TYPE_CHECKING:
-    from coldchain.stores.smb.parcels import Answer
-    from coldchain.stores.smb.wire import Line, Sent
+    from coldchain.stores.smb.wire import Answer, Line, Sent
 
 READING, WRITING = "reading", "writing"
 

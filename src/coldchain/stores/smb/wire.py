@@ -1,6 +1,6 @@
 """How does a chain of requests get to the server and its answers back, signed or encrypted, and in bounded time?
 
-With ``parcels`` the one module that imports smbprotocol; imported when a share is opened.
+The one module that imports smbprotocol; imported when a share is opened.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import time
 import uuid
 from collections import deque
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from coldchain.stores.smb.credentials import Login
 from coldchain.stores.smb.messages import Message
-from coldchain.stores.smb.parcels import Answer, Awaited, Connection
 from coldchain.stores.smb.trouble import Lost, Refused
 from coldchain.stores.smb.where import Patience, Where
 
+_connection: Any = import_module("smbprotocol.connection")
 _session: Any = import_module("smbprotocol.session")
 _tree: Any = import_module("smbprotocol.tree")
 _errors: Any = import_module("smbprotocol.exceptions")
@@ -31,10 +31,43 @@ _errors: Any = import_module("smbprotocol.exceptions")
 # waits for an answer is told by an error.
 logging.getLogger("smbprotocol").addHandler(logging.NullHandler())
 
+_PENDING = 0x103
+_SIGNED = 0x8
+_SESSION_SETUP = 1
 _SMB_2_1 = 0x0210
 _CREDITS = 512
 _UNASKED = 64
 """So many answers that nobody waits for may be under way."""
+
+
+class Answer(NamedTuple):
+    """The status (0 when all is well) and the body of one answer."""
+
+    status: int
+    body: bytes
+
+
+class _Connection(_connection.Connection):  # type: ignore[misc]
+    """smbprotocol's, which waits for ever and takes unsigned answers, without these."""
+
+    answer_s = 60.0
+    sealed: Any = None
+    """The session, once every answer must be signed or encrypted."""
+
+    def receive(
+        self, request: Any, wait: bool = True, timeout: float | None = None, resolve_symlinks: bool = False
+    ) -> Any:
+        """Links are never followed by us, whatever the caller says."""
+        return super().receive(request, wait, timeout or self.answer_s, resolve_symlinks=False)
+
+    def verify_signature(self, header: Any, session_id: int, force: bool = False) -> None:
+        """Called for answers that came unencrypted; [MS-SMB2] 3.2.5.1.3 has the client discard unsigned ones."""
+        if self.sealed is not None and header["status"].get_value() != _PENDING:
+            if self.sealed.encrypt_data:
+                raise _errors.SMBException("an answer that should be encrypted was not")
+            if not header["flags"].get_value() & _SIGNED:
+                raise _errors.SMBException("an answer that should be signed was not")
+        super().verify_signature(header, session_id, force)
 
 
 class Sent:
@@ -42,7 +75,7 @@ class Sent:
 
     __slots__ = ("_line", "_requests")
 
-    def __init__(self, line: Line, requests: list[Awaited]) -> None:
+    def __init__(self, line: Line, requests: list[Any]) -> None:
         self._line, self._requests = line, requests
 
     def answers(self, timeout_s: float | None = None) -> list[Answer]:
@@ -52,12 +85,12 @@ class Sent:
     def wait(self, timeout_s: float = 60.0) -> None:
         """Wait until somebody could read the answers; takes them from nobody."""
         for request in self._requests:
-            request.arrived.wait(timeout_s)
+            request.response_event.wait(timeout_s)
 
     @property
     def arrived(self) -> bool:
         """Whether waiting would take no time."""
-        return all(request.arrived.is_set() for request in self._requests)
+        return all(request.response_event.is_set() for request in self._requests)
 
 
 class Line:
@@ -68,7 +101,7 @@ class Line:
         self._answer_s = patience.answer_s
         self._sending = threading.Lock()
         self._unasked: deque[Sent] = deque()
-        self._connection = Connection(uuid.uuid4(), where.server, where.port, require_signing=True)
+        self._connection = _Connection(uuid.uuid4(), where.server, where.port, require_signing=True)
         self._connection.answer_s = patience.answer_s
         try:
             self._connection.connect(timeout=patience.connect_s)
@@ -96,7 +129,7 @@ class Line:
         )
         session.connect()
         session.password = None
-        connection.secure(session)
+        connection.sealed = session
         tree = _tree.TreeConnect(session, f"\\\\{where.server}\\{where.share}")
         tree.connect(require_secure_negotiate=True)
         connection.echo(session.session_id, credit_request=_CREDITS)
@@ -142,7 +175,10 @@ class Line:
         try:
             with self._sending:
                 self._await_credits(sum(message.charge for message in chain))
-                requests = self._connection.post(chain, self._tree)
+                session = self._tree.session.session_id
+                requests = self._connection._send(
+                    list(chain), session_id=session, tree_id=self._tree.tree_connect_id, related=len(chain) > 1
+                )
         except Lost:
             raise
         except Exception as error:
@@ -168,20 +204,16 @@ class Line:
                 raise Lost("the server gives no more credits")
             time.sleep(0.001)
 
-    def receive(self, request: Awaited, timeout_s: float | None) -> Answer:
+    def receive(self, request: Any, timeout_s: float | None) -> Answer:
         """Wait for one answer."""
-        if not request.arrived.wait(timeout_s or self._answer_s):
+        try:
+            response = self._connection.receive(request, timeout=timeout_s or self._answer_s)
+        except _errors.SMBResponseException as error:
+            response = error.header
+        except Exception as error:
             self.close()
-            raise Lost("the server does not answer")
-        if request.answer is None:
-            try:
-                self._connection._check_worker_running()
-            except Exception as error:
-                raise _foreign(error) from error
-            finally:
-                self.close()
-            raise Lost("the connection to the server broke")
-        return request.answer
+            raise _foreign(error) from error
+        return Answer(response["status"].get_value(), response["data"].get_value())
 
     def close(self) -> None:
         """Hang up; the server lets go of all that was open."""
