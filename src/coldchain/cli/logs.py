@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from coldchain.cli import session
 from coldchain.cli.printing import complain, duration, name, tally
+from coldchain.content.private import make_private
 from coldchain.errors import ColdchainError
 from coldchain.model import State
 
@@ -178,7 +179,7 @@ class _Lines:
             self._file = None
 
     def _open(self) -> BinaryIO:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._path.parent)
         self._file = file = self._path.open("ab", buffering=0)
         self._size_bytes = file.tell()
         if self._size_bytes and not self._ends_whole():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 from coldchain.config.units import parse_duration
@@ -31,7 +31,7 @@ class Where:
     known_hosts: str = ""
     key: str = ""
     credentials: str = ""
-    secret: Secret | None = field(default=None, compare=False)
+    secret: Secret | None = None
     """The password that stood in the URL."""
 
     @property

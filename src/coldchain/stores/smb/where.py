@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from coldchain.config.units import parse_duration
@@ -74,7 +74,7 @@ class Where:
     """``auto`` where the server offers it, ``yes`` or nothing, ``no`` to sign only."""
     ask_writers: bool = False
     """Find out who writes a file by refusing others to write for a moment."""
-    secret: Secret | None = field(default=None, compare=False)
+    secret: Secret | None = None
     """The password that stood in the URL."""
 
 
