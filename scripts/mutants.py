@@ -24,7 +24,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import NamedTuple
@@ -44,7 +45,7 @@ OUTSIDE = (".cli(", ".ready(", ".started(", "Popen(", "subprocess.", "strace")
 SERVERS = frozenset({"mounts", "postgres_server", "postgres_url"})
 LONGEST_S = 6.0
 GRACE_S = 20.0
-SURVIVED, KILLED = 0, 1
+SURVIVED, KILLED, UNCLEAR = 0, 1, 2
 
 Name = tuple[str, str, int]
 """File, qualified name and first line of a function: what a mutant of it keeps."""
@@ -91,14 +92,14 @@ class Plugin:
         gc.freeze()
         tasks = [task for target in self.targets for task in _tasks(target)]
         self.tell(f"{len(tasks)} mutants")
-        running: dict[int, tuple[Task, float]] = {}
+        running: dict[int, Task] = {}
         for task in tasks:
             chosen = sorted((i for i in entered.get(task.function, ())), key=lambda i: took_s[i])
             if len(running) >= (os.cpu_count() or 1):
                 self._wait(running)
-            limit_s = GRACE_S + 8 * sum(took_s[i] for i in chosen)
-            child = _fork(lambda task=task, chosen=chosen: self._try(task, functions, [items[i] for i in chosen]))  # type: ignore[misc]
-            running[child] = (task, time.monotonic() + limit_s)
+            tests = [(items[i], took_s[i]) for i in chosen]
+            child = _fork(partial(self._try, task, functions, tests))
+            running[child] = task
         while running:
             self._wait(running)
         return True
@@ -146,31 +147,40 @@ class Plugin:
         # No next test: what tests share of a module or a session is made anew for each.
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
 
-    def _try(self, task: Task, functions: dict[Name, list[FunctionType]], items: list[pytest.Function]) -> int:
+    def _try(
+        self, task: Task, functions: dict[Name, list[FunctionType]], tests: Sequence[tuple[pytest.Function, float]]
+    ) -> int:
+        asks, answers = os.pipe()
+        control = os.fork()  # the sound function, which runs the test that fails once more
+        if not control:
+            os.close(answers)
+            failed = os.read(asks, 16)
+            os._exit(int(bool(failed) and self._fails(*tests[int(failed)])))
         for function in functions[task.function]:
             function.__code__ = task.code
-        for item in items:
-            self._run(item)
-            if self.failed:
-                return KILLED
+        for number, (item, usual_s) in enumerate(tests):
+            if self._fails(item, usual_s):
+                os.write(answers, str(number).encode())
+                return UNCLEAR if os.waitpid(control, 0)[1] else KILLED
         return SURVIVED
 
-    def _wait(self, running: dict[int, tuple[Task, float]]) -> None:
-        """Until one of those that run has ended; those that hang are killed, and count so."""
-        while True:
-            for child, (task, until) in list(running.items()):
-                ended, status = os.waitpid(child, os.WNOHANG)
-                late = time.monotonic() > until
-                if not ended and late:
-                    os.killpg(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                if ended or late:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(child, signal.SIGKILL)
-                    del running[child]
-                    self._note(task, survived=bool(ended) and status == SURVIVED, entered=task.function in self.entered)
-                    return
-            time.sleep(0.005)
+    def _fails(self, item: pytest.Function, usual_s: float) -> bool:
+        self.failed = False
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S + 10 * usual_s)  # what hangs ends by SIGALRM
+        self._run(item)
+        return self.failed
+
+    def _wait(self, running: dict[int, Task]) -> None:
+        """Until one of those that run has ended; what it started and left behind is ended too."""
+        child, status = os.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        task = running.pop(child)
+        self._note(
+            task,
+            survived=os.waitstatus_to_exitcode(status) in {SURVIVED, UNCLEAR},
+            entered=task.function in self.entered,
+        )
 
     def _note(self, task: Task, *, survived: bool, entered: bool) -> None:
         self.found[task.module, "survived" if survived else "killed"] += 1
