@@ -163,6 +163,10 @@ def test_what_a_server_does_not_do_is_remarked(weed: Server, moto: Server, bucke
     lax = moto.bucket()
     assert any("checksum" in remark for remark in moto.store(lax).remarks())
     assert moto.keys(lax) == []
+    assert not any("everybody may write" in remark for remark in moto.store(lax).remarks())
+    everybody = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+    moto.client.put_bucket_acl(Bucket=lax, GrantWrite=everybody)
+    assert any("everybody may write" in remark for remark in moto.store(lax).remarks())
     moto.remove(lax)
 
 

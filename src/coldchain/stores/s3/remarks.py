@@ -11,6 +11,9 @@ from coldchain.stores.s3.trouble import code_of, status_of
 
 _RULE = "AbortIncompleteMultipartUpload"
 _HOW = f"a lifecycle rule with {_RULE}, as docs/stores/s3.md shows"
+_EVERYBODY = {"AllUsers", "AuthenticatedUsers"}
+"""Groups of Amazon's, by the ends of their URIs; the second one is whoever has any account there."""
+_WRITING = {"WRITE", "FULL_CONTROL"}
 _NOT_KNOWN = {405, 501}
 """The server does not know such a question (RFC 9110)."""
 
@@ -28,12 +31,21 @@ def remarks_on(whole: Seen, parts: Seen) -> Iterator[str]:
 
 def remarks_on_bucket(call: Caller) -> Iterator[str]:
     """Say how the bucket is set up where somebody should look at it; rights that are missing for that are no fault."""
+    yield from _on_rights(call)
     yield from _on_uploads(call)
     if _asked(call, "get_bucket_versioning").get("Status") == "Enabled":
         yield (
             "the bucket keeps versions: what coldchain replaces or takes back goes on lying there, and is paid for, "
             "until a lifecycle rule lets old versions expire"
         )
+
+
+def _on_rights(call: Caller) -> Iterator[str]:
+    """Rights for everybody; what this account alone may do too much cannot be asked without doing it."""
+    for grant in _asked(call, "get_bucket_acl").get("Grants", ()):
+        if grant.get("Grantee", {}).get("URI", "").rpartition("/")[2] in _EVERYBODY and grant["Permission"] in _WRITING:
+            yield "everybody may write into the bucket: take that grant out of its access control list"
+            return
 
 
 def _on_uploads(call: Caller) -> Iterator[str]:
