@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from coldchain.content.digests import digest_of
-from coldchain.model import Entry, Manner, ProofKind, Target, Verified
+from coldchain.model import Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
 from coldchain.steps.abreast import LaneThread
 from coldchain.steps.lane import Lane
+from coldchain.steps.transfer import BatchResult
+from coldchain.steps.transfer import _settle as settle_lanes
 from coldchain.stores.base import Store
 from coldchain.stores.local.store import LocalStore
 from coldchain.testing import MemoryStore, SlowStore
@@ -80,3 +82,18 @@ def test_a_bug_in_a_lane_is_raised_to_the_reader_and_does_not_hang() -> None:
         assert done.wait(10)
     else:
         raise AssertionError("the bug went unnoticed")
+
+
+def test_p01_a_destination_that_lags_is_named_and_the_word_on_the_others_stays() -> None:
+    store = MemoryStore("memory://abreast-lagging")
+    slow = SlowStore(cast("Store", store))
+    stall, done = slow.stall("sink.write"), threading.Event()
+    lane = LaneThread(Lane("nas", cast("Store", slow), "ab", ProofKind.READBACK, store.volume()), 0.2, done.set)
+    send(lane, [b"x"] * 100)
+    assert stall.reached.wait(10)
+    told: list[Outcome] = [Trouble(name, "f", 5, State.HELD, "changed") for name in ("nas", "usb")]
+    result = settle_lanes([lane], told)
+    stall.release()
+    lane.close()
+    assert done.wait(10)
+    assert result == BatchResult(told[1:], frozenset({"nas"}), ())
