@@ -71,6 +71,10 @@ class ProofKind(IntEnum):
         return cls[word.upper()]
 
 
+DISPROVED = "disproved"
+"""What stands in the place of a means of proof while a check found the copy wrong, and nobody mended it since."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was checked of a stored copy, how, and when."""

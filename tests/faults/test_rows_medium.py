@@ -67,6 +67,8 @@ def test_row50_rot_that_keeps_size_and_time_is_seen_by_check_and_mended_from_the
     there.write_bytes(b"A" * 4999 + b"B")
     os.utime(there, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert command(gate, world, "check", "j").code == 4
+    assert command(gate, world, "run", "j").code == 4, "nor does a run say that all is well"
+    assert there.read_bytes() == b"A" * 4999 + b"B", "it may be somebody's work: only a repair sets it aside"
     assert command(gate, world, "check", "j").code == 4, "until it is mended"
     assert command(gate, world, "check", "j", "--repair").code == 0
     assert there.read_bytes() == b"A" * 5000

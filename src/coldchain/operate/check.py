@@ -14,6 +14,7 @@ from coldchain.content.pool import as_completed, threads
 from coldchain.errors import NotFound, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import (
+    DISPROVED,
     OWN_FOLDER,
     Entry,
     Manner,
@@ -166,7 +167,9 @@ def _take(check: _Check, aim: Aim, findings: Sequence[Finding]) -> None:
                 report.unreadable -= 1
                 report.bad += 1
             report.mended += bool(done)
-        elif finding.state != "unreadable":
+        if finding.state != "unreadable" and not done:
+            wrong = finding.record._replace(proof_kind=ProofKind.SIZE, proof_how=DISPROVED)
+            ledger.refresh(report.run, job, finding.dataset, aim.name, [wrong], now)
             ledger.note(report.run, f"found-{finding.state}", job, _detail(aim.name, finding), now)
         if len(report.shown) < _SHOWN:
             report.shown.append((aim.name, finding, done))

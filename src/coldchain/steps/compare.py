@@ -12,6 +12,7 @@ from typing import NamedTuple
 from coldchain.errors import NotAFile, NotFound
 from coldchain.model import (
     ADDED,
+    DISPROVED,
     UNCHANGED,
     Change,
     Changed,
@@ -93,6 +94,8 @@ class Side:
             return Changed(record)
         if self._stable and (entry.ctime_ns, entry.inode) != (record.source_ctime_ns, record.source_inode):
             return Touched(record)
+        if record.proof_how == DISPROVED:
+            return Unproved(found, record, "found wrong when it was checked, and not mended since")
         if record.proof_kind < self._proof:
             return Unproved(found, record, f"proved only by {record.proof_kind.word}")
         return UNCHANGED
