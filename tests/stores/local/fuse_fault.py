@@ -77,7 +77,7 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         self._real("read", path)
-        return os.pread(fh, self._rules().get("short", size), offset)
+        return os.pread(fh, min(size, self._rules().get("short", size)), offset)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         self._real("write", path)
