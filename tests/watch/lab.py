@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from coldchain.config.read import read_config
+from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.messages import Fate
+from coldchain.ledger.runs import RunRow
 from coldchain.testing.oracle import Evidence, read_tree, violations
 
 COLDCHAIN = (sys.executable, "-m", "coldchain")
@@ -29,28 +37,62 @@ class Lab:
         self.source.mkdir(exist_ok=True)
         self.at = {name: folder / name for name in destinations}
         said = {"settle": "1 s", **job}
-        lines = ["version = 1", "[jobs.rig]", 'source = "source"', f"destinations = {list(destinations)!r}"]
-        lines += [f'{key} = "{value}"' for key, value in said.items()]
-        for name, root in self.at.items():
+        for root in self.at.values():
             root.mkdir(exist_ok=True)
-            lines += [f"[destinations.{name}]", f'url = "{name}"']
-        (folder / "coldchain.toml").write_text("\n".join(lines).replace("'", '"') + "\n")
+        (folder / "coldchain.toml").write_text(self.configure(said))
         assert self.type("init", "rig").returncode == 0
         self._said = folder / "said.txt"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, said: dict[str, str]) -> str:
+        """The text of the configuration."""
+        lines = ["version = 1", "[jobs.rig]", 'source = "source"', f"destinations = {list(self.at)!r}"]
+        lines += [f'{key} = "{value}"' for key, value in said.items()]
+        for name in self.at:
+            lines += [f"[destinations.{name}]", f'url = "{name}"']
+        return "\n".join(lines).replace("'", '"') + "\n"
+
+    def here(self) -> dict[str, str]:
+        """Path -> SHA-256 of what lies at the source."""
+        return read_tree(self.source)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger, to look at."""
+        config = read_config(self.folder / "coldchain.toml", os.environ)
+        with Ledger.open(config.ledger_url, now=datetime.now(UTC)) as ledger:
+            yield ledger
+
+    def runs(self) -> list[RunRow]:
+        """All runs, newest first."""
+        with self.ledger() as ledger:
+            return ledger.runs("rig", 1000)
+
+    def waiting_messages(self) -> int:
+        """How many messages wait to be sent."""
+        with self.ledger() as ledger:
+            return ledger.count_messages(Fate.WAITING)
+
+    def age_the_last_run(self, age: timedelta) -> None:
+        """Let the runs have been so long ago, as if the machine had been off since."""
+        with sqlite3.connect(self.folder / "coldchain-state" / "ledger.sqlite") as connection:
+            moved = age // timedelta(microseconds=1)
+            connection.execute("UPDATE runs SET started_us = started_us - ?, ended_us = ended_us - ?", (moved, moved))
+        connection.close()
 
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COLDCHAIN, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
         )
 
-    def start(self) -> None:
+    def start(self, *options: str, phase: str = "waiting") -> None:
         with self._said.open("ab") as said:
-            self.process = subprocess.Popen([*COLDCHAIN, "watch", "rig"], cwd=self.folder, stdout=said, stderr=said)
+            words = [*COLDCHAIN, "watch", "rig", *options]
+            self.process = subprocess.Popen(words, cwd=self.folder, stdout=said, stderr=said)
         state = self.folder / "coldchain-state" / "agents" / "rig.json"
         pid = f'"pid": {self.process.pid},'
         until(
-            lambda: state.exists() and pid in state.read_text() and '"phase": "waiting"' in state.read_text(), "start"
+            lambda: state.exists() and pid in state.read_text() and f'"phase": "{phase}"' in state.read_text(), "start"
         )
 
     def kill(self) -> None:
@@ -85,7 +127,10 @@ class Lab:
     def judge(self, history: dict[str, set[str]] | None = None, *, given_up: dict[str, set[str]] | None = None) -> None:
         """What the oracle says, once all is at rest; a last run must have nothing to send, and say that all is well."""
         here = read_tree(self.source)
-        ended = self.type("run", "rig")
+        ends = time.monotonic() + 60
+        while (ended := self.type("run", "rig")).returncode == 5:  # the watcher is looking right now
+            assert time.monotonic() < ends, ended.stderr
+            time.sleep(0.2)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "in this run" not in ended.stdout
         known = history if history is not None else {path: {digest} for path, digest in here.items()}

@@ -70,6 +70,7 @@ def test_kills_while_an_instrument_writes_lose_nothing(lab: Lab) -> None:
     lab.judge()
 
 
+@pytest.mark.faults
 def test_a_watcher_that_stood_still_looks_at_everything(lab: Lab) -> None:
     """While it is stopped nobody empties the queue of events: 20,000 files overflow it."""
     lab.write("one/first")

@@ -21,6 +21,7 @@ from coldchain.cli.stopping import STOPPING
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
     from coldchain.ledger.ledger import Ledger
+    from coldchain.monitor import Surroundings
     from coldchain.operate.opening import Wish
     from coldchain.steps.report import Report
 
@@ -90,7 +91,10 @@ def _watch_one(config: Config, job: Job, workers: int, *, scheduled: bool) -> in
             def carry(ledger: Ledger, job: Job, wish: Wish, told: bool) -> Report:
                 return _carry(config, ledger, (job, wish), presence, workers=workers, told=told)
 
-            means = Means(lambda: session.writing(config, job.name), carry, scheduled)
+            def post() -> None:
+                _post(config, listening)
+
+            means = Means(lambda: session.writing(config, job.name), carry, post, scheduled)
             print(f"{job.name}: watching {plain(job.source.url)}", flush=True)
             Watch(job, presence, means, listening).run()
         forget_state(folder, job.name)
@@ -118,6 +122,17 @@ def _carry(
             report = run_job(job, ledger, wish, around)
     _show(report)
     return report
+
+
+def _post(config: Config, around: Surroundings) -> None:
+    """Send what is due; every watcher may, for each message is claimed before it is sent."""
+    if not config.channels:
+        return
+    from coldchain.ledger.ledger import Ledger
+    from coldchain.operate.digest import send_due
+
+    with Ledger.open(config.ledger_url, now=session.now()) as ledger:
+        send_due(config, ledger, around)
 
 
 def _show(report: Report) -> None:

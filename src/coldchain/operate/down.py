@@ -52,7 +52,7 @@ class Down:
                 self._backoffs[destination.name] = Backoff()
                 self._backoffs[destination.name].failed(mono)
                 self.since[destination.name] = self._around.clock()
-                self._once.say(f"destination {destination.name}", f"{reason}\n(the others are served meanwhile)")
+                self._say(destination.name, reason)
         return found
 
     def ask_again(self, ledger: Ledger, mono: float) -> bool:
@@ -64,7 +64,7 @@ class Down:
                 continue
             if reason := self._reason(ledger, destination):
                 backoff.failed(mono)
-                self._once.say(f"destination {destination.name}", f"{reason}\n(the others are served meanwhile)")
+                self._say(destination.name, reason)
                 continue
             found = True
             del self._backoffs[destination.name], self.since[destination.name]
@@ -86,3 +86,7 @@ class Down:
         finally:
             store.close()
         return ""
+
+    def _say(self, name: str, reason: str) -> None:
+        meanwhile = "the others are served meanwhile, and " if self.rest else ""
+        self._once.say(f"destination {name}", f"{reason}\n({meanwhile}it is tried again)")

@@ -37,6 +37,11 @@ def leave_word_of_run(opened_job: Opened, ledger: Ledger, report: Report, wish: 
         if not destination.marker:
             continue
         came = _came_of(report, aim.name, now, whole=not wish.datasets)
+        if wish.left_out and (
+            came.get("only_held") or not came.get("exit_code")
+        ):  # well for those who took part, which is not the whole job
+            came.pop("last_success", None)
+            came |= {"exit_code": 3, "only_held": False, "problem": f"away: {', '.join(sorted(wish.left_out))}"}
         try:
             leave_word(aim.store, opened_job.writer, known | came)
         except StoreError as error:

@@ -40,6 +40,8 @@ class Wish:
     command: str = "run"
     vanishing: bool = False
     """Whether it is no error when one of the datasets is not there (any more)."""
+    left_out: frozenset[str] = frozenset()
+    """Required destinations of the job that are left out of this run, because they are away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ TICK_S = 0.3
 _JUMP_S = 5.0
 """Wall clock and monotonic clock differ by so much: the machine slept, or somebody set the clock."""
 _PAUSE_ASKED_S = 5.0
+_POST_S = 30.0
 _BUSY_LEDGER_S = 1.0
 
 
@@ -52,6 +53,8 @@ class Means:
     """The ledger, with the lock of the job's runs; raises AlreadyRunning while somebody else runs it."""
     carry: Callable[[Ledger, Job, Wish, bool], Report]
     """One run; the last argument says whether people are told, which they are not while a destination is left out."""
+    post: Callable[[], None]
+    """Send the digests and messages that are due."""
     scheduled: bool = False
     """Whether it keeps to the job's schedule, if it has one, instead of listening."""
 
@@ -72,6 +75,7 @@ class Watch:
         self._timetable = Timetable(job.schedule, job.timezone) if means.scheduled and job.schedule else None
         self._next_time: datetime | None = None
         self._pause_asked, self._pause = -_PAUSE_ASKED_S, ""
+        self._post_at = 0.0
         self._offset = self._clocks()
 
     def run(self) -> None:
@@ -82,6 +86,7 @@ class Watch:
             self._begin()
             while not self._presence.stopping:
                 self._hear(ear)
+                self._post()
                 if not self._presence.stopping and not self._paused():
                     self._work()
             self._presence.update(phase="stopping")
@@ -109,6 +114,7 @@ class Watch:
             return
         now = self._around.clock()
         self._next_time = self._timetable.after(now)
+        self._presence.update(phase="waiting", next_look=self._next_time)
         try:
             with self._means.ledger() as ledger:
                 runs = ledger.runs(self._job.name, 1)
@@ -142,6 +148,17 @@ class Watch:
         if now >= self._next_time or backwards:
             self._next_time = self._timetable.after(now)
             self._presence.update(next_look=self._next_time)
+
+    def _post(self) -> None:
+        """Nothing that becomes of messages ends a watcher, or is said twice."""
+        if time.monotonic() < self._post_at:
+            return
+        try:
+            self._means.post()
+            self._once.forget("post")
+        except Exception as error:
+            self._once.say("post", f"messages could not be sent: {type(error).__name__}: {error}")
+        self._post_at = time.monotonic() + _POST_S
 
     def _clocks(self) -> float:
         return self._around.clock().timestamp() - time.monotonic()
@@ -213,7 +230,8 @@ class Watch:
 
     def _run(self, ledger: Ledger, job: Job, names: frozenset[str]) -> None:
         """One run; trouble with a destination is found out while the ledger is open."""
-        wish = Wish(datasets=names, command=WATCH, vanishing=bool(names))
+        left_out = frozenset(one.name for one in self._job.destinations if one.required) & self._down.names
+        wish = Wish(datasets=names, command=WATCH, vanishing=bool(names), left_out=left_out)
         try:
             if self._general.tries:  # what is still wrong needs no run, no line in a log and no message
                 with opened(job, ledger, wish, self._around):
