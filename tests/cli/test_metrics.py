@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from coldchain.operate.agent import AgentState, agent_lock, write_state
+from coldchain.operate.watching.agent import AgentState, agent_lock, write_state
 from tests.cli.conftest import CONFIGURATION, Desk
 
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]

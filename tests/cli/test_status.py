@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from coldchain.model import Tally
-from coldchain.operate.agent import AgentState, read_states, write_state
+from coldchain.operate.watching.agent import AgentState, read_states, write_state
 from tests.cli.conftest import Desk
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

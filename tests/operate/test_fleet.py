@@ -16,8 +16,8 @@ from coldchain.errors import ColdchainError, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Place
 from coldchain.monitor import Surroundings
-from coldchain.operate.fleet import Agent, Asked, Condition, read_fleet
-from coldchain.operate.heartbeat import due_after
+from coldchain.operate.fleet.fleet import Agent, Asked, Condition, read_fleet
+from coldchain.operate.fleet.heartbeat import due_after
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
 from coldchain.steps.identify import Consent

@@ -22,7 +22,7 @@ from coldchain.config.read import read_config
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Fate
 from coldchain.monitor import Surroundings
-from coldchain.operate.posting import deliver_due
+from coldchain.operate.telling.posting import deliver_due
 from tests.notify.posts import NOBODY, PASSWORD, USER, Authority, Office, closed, saying, serving
 
 CONFIGURATION = """\
@@ -338,7 +338,7 @@ def test_both_sides_are_counted_again_and_a_copy_that_went_is_named(rig: Rig) ->
         (rig.folder / "near" / "other.bin").write_bytes(b"o")
         config = read_config(rig.folder / "coldchain.toml", {})
         from coldchain.notify.letter import Listing, Table
-        from coldchain.operate.recounting import counted
+        from coldchain.operate.telling.recounting import counted
         from coldchain.steps.report import Report
 
         job = config.jobs["rig"]

@@ -15,11 +15,11 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Fate
 from coldchain.model import Place, State, Tally, Trouble
 from coldchain.monitor import Surroundings
-from coldchain.operate.digest import send_due
 from coldchain.operate.ending import Ending, run_and_tell
 from coldchain.operate.opening import Wish
-from coldchain.operate.telling import deliver_due, tell
-from coldchain.operate.trying import examine_spool
+from coldchain.operate.telling.digest import send_due
+from coldchain.operate.telling.tell import deliver_due, tell
+from coldchain.operate.telling.trying import examine_spool
 from coldchain.steps.identify import Consent
 from coldchain.steps.report import DatasetReport, Report
 from coldchain.verdict import Condition, Verdict

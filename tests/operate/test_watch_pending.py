@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from coldchain.hints.base import Hints
 from coldchain.model import REST, Dataset, Part
-from coldchain.operate.backoff import LONGEST_S, Backoff
-from coldchain.operate.pending import Pending, datasets_of
-from coldchain.operate.telling_apart import Once
+from coldchain.operate.watching.backoff import LONGEST_S, Backoff
+from coldchain.operate.watching.once import Once
+from coldchain.operate.watching.pending import Pending, datasets_of
 
 
 def _hints(*paths: str) -> Hints:

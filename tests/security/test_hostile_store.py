@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coldchain.errors import ManifestDamaged
 from coldchain.model import Identity
-from coldchain.operate.agents import Damaged, read_words
+from coldchain.operate.fleet.agents import Damaged, read_words
 from coldchain.steps.marker import MARKER, marker_text, read_marker
 from tests.promises.lab import Lab, data
 

@@ -50,7 +50,7 @@ def doctor(
     if conformance:
         return _conform(conformance, config, settings)
     from coldchain.operate.doctor import examine_job, examine_machine
-    from coldchain.operate.trying import examine_spool
+    from coldchain.operate.telling.trying import examine_spool
 
     configuration = session.load(config, settings)
     ok = _show("", _advice(True, "configuration", str(configuration.path)), as_json=as_json)
@@ -77,7 +77,7 @@ def _try_channels(config: Config, *, as_json: bool) -> bool:
     """Send a test to everybody, and then whatever waits to be sent."""
     from coldchain.errors import LedgerAbsent
     from coldchain.ledger.ledger import Ledger
-    from coldchain.operate.trying import deliver_waiting, try_channels
+    from coldchain.operate.telling.trying import deliver_waiting, try_channels
 
     ok = True
     with watching(as_json=as_json) as monitor:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from coldchain.model import Place, Tally
-    from coldchain.operate.fleet import Agent, Asked
+    from coldchain.operate.fleet.fleet import Agent, Asked
 
 _HELP = """Say which computers are late, silent or in trouble.
 
@@ -45,7 +45,7 @@ def fleet(
     as_json: bool = session.JSON,
 ) -> int:
     """Look; 3 when somebody is late or in trouble, 6 when there is nobody."""
-    from coldchain.operate.fleet import Agent, Asked
+    from coldchain.operate.fleet.fleet import Agent, Asked
 
     asked = Asked(_span(late), _span(nothing_new), frozenset(ignore))
     now = session.now()
@@ -70,7 +70,7 @@ def fleet(
 
 def _sorted(place: Place, asked: Asked, now: datetime) -> list[Agent]:
     """Trouble first; a place is read whole before anything of it is shown."""
-    from coldchain.operate.fleet import read_fleet
+    from coldchain.operate.fleet.fleet import read_fleet
 
     return sorted(read_fleet(place, asked, now), key=lambda one: (not one.condition.is_trouble, one.host, one.job))
 
@@ -90,7 +90,7 @@ def _teller(channel: str, config: Path | None, settings: list[str]) -> Callable[
         return lambda troubled, unread: None
     from coldchain.config.problems import suggestion
     from coldchain.monitor import SILENT
-    from coldchain.operate.fleet_news import tell_of_trouble
+    from coldchain.operate.fleet.news import tell_of_trouble
 
     configuration = session.load(config, settings)
     if channel not in configuration.channels:

@@ -55,7 +55,7 @@ def metrics(
 
 def page(config: Config, jobs: list[Job]) -> bytes:
     """The metrics of now."""
-    from coldchain.operate.metrics import job_states, metrics_text
+    from coldchain.operate.fleet.metrics import job_states, metrics_text
 
     with session.reading(config) as ledger:
         return metrics_text(job_states(config, jobs, ledger, session.now()), ledger)
@@ -63,7 +63,7 @@ def page(config: Config, jobs: list[Job]) -> bytes:
 
 def health(config: Config, jobs: list[Job]) -> list[str]:
     """What is not well, now."""
-    from coldchain.operate.metrics import job_states, troubles
+    from coldchain.operate.fleet.metrics import job_states, troubles
 
     with session.reading(config) as ledger:
         return troubles(job_states(config, jobs, ledger, session.now()))

@@ -43,7 +43,7 @@ def serve(config: Config, jobs: list[Job], where: str, *, public: bool, while_st
             raise UsageError(f"--listen {where}: others can reach that address; if they may: --public")
         complain(f"whoever can reach {where} can read the metrics; there is no password")
     pages = {"/metrics": _Page(lambda: _metrics(config, jobs)), "/healthz": _Page(lambda: _health(config, jobs))}
-    from coldchain.operate.agent import read_states
+    from coldchain.operate.watching.agent import read_states
 
     try:
         server = _Server(host, port, pages)

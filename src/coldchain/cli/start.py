@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from coldchain.config.values import Config, Job
-    from coldchain.operate.agent import AgentState
+    from coldchain.operate.watching.agent import AgentState
 
 _HELP = """Watch jobs in the background, each in a process of its own.
 
@@ -61,7 +61,7 @@ def start(
 
 def _start(config: Config, job: Job, words: list[str]) -> int:
     from coldchain.errors import AlreadyRunning
-    from coldchain.operate.agent import is_alive
+    from coldchain.operate.watching.agent import is_alive
 
     folder, began = config.state / "agents", session.now()
     if is_alive(folder, job.name):
@@ -85,7 +85,7 @@ def _start(config: Config, job: Job, words: list[str]) -> int:
 
 
 def _state(folder: Path, job: Job, began: datetime) -> AgentState | None:
-    from coldchain.operate.agent import read_states
+    from coldchain.operate.watching.agent import read_states
 
     states = (state for state in read_states(folder) if state.job == job.name and state.started >= began)
     return next(states, None)

@@ -16,7 +16,7 @@ from coldchain.cli.printing import files, name, show_json, size, tally
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
-    from coldchain.operate.agent import AgentState
+    from coldchain.operate.watching.agent import AgentState
 
 _HELP = """Show what the watchers of jobs do.
 
@@ -42,7 +42,7 @@ def status(
 ) -> int:
     """Only looks."""
     configuration = session.load(config, settings)
-    from coldchain.operate.agent import is_alive, read_states
+    from coldchain.operate.watching.agent import is_alive, read_states
 
     folder = configuration.state / "agents"
     states = {state.job: state for state in read_states(folder)}

@@ -49,7 +49,7 @@ def stop(
 
 
 def _ask(config: Config, job: Job) -> bool:
-    from coldchain.operate.agent import ask_to_stop, forget_state, is_alive
+    from coldchain.operate.watching.agent import ask_to_stop, forget_state, is_alive
 
     folder = config.state / "agents"
     if not is_alive(folder, job.name):
@@ -63,7 +63,7 @@ def _ask(config: Config, job: Job) -> bool:
 
 
 def _wait(config: Config, job: Job) -> int:
-    from coldchain.operate.agent import is_alive
+    from coldchain.operate.watching.agent import is_alive
 
     ends = time.monotonic() + _PATIENCE_S
     while time.monotonic() < ends:

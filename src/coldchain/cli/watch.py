@@ -70,10 +70,10 @@ def command(config: Config, settings: list[str], workers: int, *, scheduled: boo
 
 
 def _watch_one(config: Config, job: Job, workers: int, *, scheduled: bool) -> int:
-    from coldchain.operate.agent import agent_lock, forget_state
-    from coldchain.operate.polite import step_back
-    from coldchain.operate.presence import Presence
-    from coldchain.operate.watch import Means, Watch
+    from coldchain.operate.watching.agent import agent_lock, forget_state
+    from coldchain.operate.watching.polite import step_back
+    from coldchain.operate.watching.presence import Presence
+    from coldchain.operate.watching.watch import Means, Watch
 
     folder = config.state / "agents"
 
@@ -129,7 +129,7 @@ def _post(config: Config, around: Surroundings) -> None:
     if not config.channels:
         return
     from coldchain.ledger.ledger import Ledger
-    from coldchain.operate.digest import send_due
+    from coldchain.operate.telling.digest import send_due
 
     with Ledger.open(config.ledger_url, now=session.now()) as ledger:
         send_due(config, ledger, around)

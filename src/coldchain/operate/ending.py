@@ -14,9 +14,9 @@ from coldchain.model import Tally
 from coldchain.monitor import Surroundings
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
-from coldchain.operate.pinging import ping
-from coldchain.operate.recounting import held
-from coldchain.operate.telling import tell
+from coldchain.operate.telling.ping import ping
+from coldchain.operate.telling.recounting import held
+from coldchain.operate.telling.tell import tell
 from coldchain.steps.report import Report
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from coldchain.model import SourceSeen
 from coldchain.monitor import Surroundings
 from coldchain.operate.carry import Carrier
 from coldchain.operate.convoy import Run, Traveller, carry_convoy, convoys
-from coldchain.operate.heartbeat import leave_word_of_run, leave_word_of_trouble
+from coldchain.operate.fleet.heartbeat import leave_word_of_run, leave_word_of_trouble
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
 from coldchain.operate.sampling import Sampling

@@ -13,8 +13,8 @@ from coldchain.monitor import Surroundings
 from coldchain.notify.base import Line, Message, NotifyError, lines_of
 from coldchain.notify.letter import html_of, subject_of, text_of
 from coldchain.operate.doctor import Advice
-from coldchain.operate.letters import trial_letter
-from coldchain.operate.posting import channels_of, deliver_due
+from coldchain.operate.telling.letters import trial_letter
+from coldchain.operate.telling.posting import channels_of, deliver_due
 
 _PATIENCE_S = 20.0
 _REMEMBERED = timedelta(days=30)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from coldchain import __version__
 from coldchain.errors import ManifestDamaged, StoreError
 from coldchain.model import OWN_FOLDER, Entry, Place
-from coldchain.operate.agents import Damaged, Word, read_words
+from coldchain.operate.fleet.agents import Damaged, Word, read_words
 from coldchain.steps.deliver import fetch
 from coldchain.steps.identify import read_writers
 from coldchain.stores.base import Store, open_store

@@ -20,16 +20,16 @@ from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Entry, Oddity, Tally
 from coldchain.monitor import Surroundings
-from coldchain.operate.backoff import Backoff
-from coldchain.operate.down import Down
-from coldchain.operate.heartbeat import WATCH
+from coldchain.operate.fleet.heartbeat import WATCH
 from coldchain.operate.opening import Wish, opened
-from coldchain.operate.pending import Pending, datasets_of
 from coldchain.operate.planning import ACQUIRING
-from coldchain.operate.polite import running_one
-from coldchain.operate.presence import Presence
-from coldchain.operate.telling_apart import Once
-from coldchain.operate.waiting import waiting_of, when_settled
+from coldchain.operate.watching.backoff import Backoff
+from coldchain.operate.watching.down import Down
+from coldchain.operate.watching.once import Once
+from coldchain.operate.watching.pending import Pending, datasets_of
+from coldchain.operate.watching.polite import running_one
+from coldchain.operate.watching.presence import Presence
+from coldchain.operate.watching.waiting import waiting_of, when_settled
 from coldchain.schedules.times import Timetable
 from coldchain.steps.report import Report
 from coldchain.steps.select import select_datasets

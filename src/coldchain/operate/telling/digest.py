@@ -14,9 +14,9 @@ from coldchain.model import Tally
 from coldchain.monitor import Surroundings
 from coldchain.notify.base import Tone
 from coldchain.notify.letter import Letter, Listing, Table, tally
-from coldchain.operate.letters import command_of, trouble_line
-from coldchain.operate.news import thread_of
-from coldchain.operate.posting import channels_of, deliver_due, posts_of
+from coldchain.operate.telling.letters import command_of, trouble_line
+from coldchain.operate.telling.news import thread_of
+from coldchain.operate.telling.posting import channels_of, deliver_due, posts_of
 
 _TOPIC = ("digest",)
 _SHOWN = 50

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from coldchain import __version__
 from coldchain.monitor import Surroundings
-from coldchain.operate.agent import AgentState, stop_file, write_state
+from coldchain.operate.watching.agent import AgentState, stop_file, write_state
 
 _TICK_S = 0.3
 _BUSY_S = 1.0

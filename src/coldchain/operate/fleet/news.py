@@ -8,8 +8,8 @@ from coldchain.config.values import Channel, Config
 from coldchain.monitor import Surroundings
 from coldchain.notify.base import Tone
 from coldchain.notify.letter import Letter
-from coldchain.operate.fleet import Agent
-from coldchain.operate.posting import posts_of, send_directly
+from coldchain.operate.fleet.fleet import Agent
+from coldchain.operate.telling.posting import posts_of, send_directly
 
 _TOLD = 50
 

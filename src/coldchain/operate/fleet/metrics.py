@@ -12,8 +12,8 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Fate
 from coldchain.ledger.runs import RunRow
 from coldchain.model import State, Tally
-from coldchain.operate.agent import is_alive, read_states
-from coldchain.operate.heartbeat import due_after
+from coldchain.operate.fleet.heartbeat import due_after
+from coldchain.operate.watching.agent import is_alive, read_states
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

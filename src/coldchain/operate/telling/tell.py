@@ -13,11 +13,11 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Post
 from coldchain.ledger.messages import Told as Remembered
 from coldchain.monitor import Surroundings
-from coldchain.operate.digest import digests_due
-from coldchain.operate.letters import Told, run_letter
-from coldchain.operate.news import Found, News, news_of, thread_of
-from coldchain.operate.posting import BUDGET_S, deliver_due, posts_of, send_directly
-from coldchain.operate.recounting import counted, wholes
+from coldchain.operate.telling.digest import digests_due
+from coldchain.operate.telling.letters import Told, run_letter
+from coldchain.operate.telling.news import Found, News, news_of, thread_of
+from coldchain.operate.telling.posting import BUDGET_S, deliver_due, posts_of, send_directly
+from coldchain.operate.telling.recounting import counted, wholes
 
 if TYPE_CHECKING:
     from coldchain.operate.ending import Ending

@@ -16,8 +16,8 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.messages import Told
 from coldchain.model import State, Trouble
 from coldchain.notify.letter import Letter
-from coldchain.operate import letters
-from coldchain.operate.posting import digits
+from coldchain.operate.telling import letters
+from coldchain.operate.telling.posting import digits
 from coldchain.steps.report import DatasetReport, Report
 
 if TYPE_CHECKING:

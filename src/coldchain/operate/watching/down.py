@@ -9,8 +9,8 @@ from coldchain.config.values import Destination, Job
 from coldchain.errors import ColdchainError
 from coldchain.ledger.ledger import Ledger
 from coldchain.monitor import Surroundings
-from coldchain.operate.backoff import Backoff
-from coldchain.operate.telling_apart import Once
+from coldchain.operate.watching.backoff import Backoff
+from coldchain.operate.watching.once import Once
 from coldchain.steps.identify import Writer, identify_destination
 from coldchain.stores.base import open_store
 

@@ -1,0 +1,1 @@
+"""Who is told of runs, of what, and by which ways?"""

@@ -1,0 +1,1 @@
+"""What does a watcher do, and what do others see of it?"""
