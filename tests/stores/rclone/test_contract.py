@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import pytest
 
 from coldchain.errors import NotFound, StoreError
+from coldchain.model import Entry
 from coldchain.stores.base import CHUNK_BYTES, Store
 from coldchain.stores.rclone.calling import Caller
 from coldchain.stores.rclone.store import RcloneStore
 from coldchain.stores.rclone.where import where
 from coldchain.testing.contract import StoreContract
-from coldchain.testing.contract.acts import Subject, carry, some_bytes
+from coldchain.testing.contract.acts import Subject, carry, replace, some_bytes
 from coldchain.testing.contract.leftovers import LeftoversContract
 from coldchain.testing.contract.listing import ListingContract
 from coldchain.testing.contract.names import NamesContract
@@ -93,7 +95,37 @@ class TestSftp(OfARemote, StoreContract):
         self.above = f"{(remotes.config.parent / 'base').read_text()}/"
 
 
-class TestSmb(OfARemote, StoreContract):
+class NotAtOnce(StoreContract):
+    """rclone takes the old file away before the new one gets its name: for a moment there is none, or another one."""
+
+    def test_who_reads_while_others_replace_reads_a_whole_file(self, store: Store) -> None:
+        """Or is told; never half of one."""
+        contents = {some_bytes(200_000, salt=number) for number in range(4)}
+        expected = carry(store, {"a": min(contents)})["a"]
+        done, whole, told = threading.Event(), list[bytes](), list[StoreError]()
+
+        def read() -> None:
+            while not done.is_set():
+                try:
+                    with store.read("a") as reader:
+                        whole.append(b"".join(map(bytes, reader.chunks())))
+                except StoreError as error:
+                    told.append(error)
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        try:
+            for content in sorted(contents):
+                entry = replace(store, "a", content, expected)
+                expected = entry if isinstance(entry, Entry) else store.stat("a")  # refused while somebody reads it
+        finally:
+            done.set()
+            reading.join()
+        assert whole or told
+        assert set(whole) <= contents
+
+
+class TestSmb(OfARemote, NotAtOnce):
     """rclone removes the old file before the new one gets its name, and samba lets nobody remove what is read."""
 
     remote = "smb"
@@ -119,7 +151,7 @@ class TestS3(OfARemote, StoreContract):
     remote = "s3"
 
 
-class TestWebdav(OfARemote, StoreContract):
+class TestWebdav(OfARemote, NotAtOnce):
     remote = "webdav"
 
 

@@ -44,9 +44,12 @@ class Server:
         """Remove a bucket with all that it holds, if it is there."""
         with contextlib.suppress(self.client.exceptions.NoSuchBucket):
             keys = self.keys(bucket)
-            for start in range(0, len(keys), 1000):
-                objects = [{"Key": key} for key in keys[start : start + 1000]]
+            plain = [key for key in keys if key.isprintable()]
+            for start in range(0, len(plain), 1000):
+                objects = [{"Key": key} for key in plain[start : start + 1000]]
                 self.client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            for key in set(keys) - set(plain):  # XML has no words for some characters
+                self.client.delete_object(Bucket=bucket, Key=key)
             self.client.delete_bucket(Bucket=bucket)
 
     def options(self, **more: str) -> dict[str, str]:
