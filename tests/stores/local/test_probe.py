@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,14 @@ def test_a_place_that_cannot_be_written_is_no_place_with_strict_rules(mounts: Mo
         store.probe_names()
     assert os.listdir(faulty.backing) == []
     store.close()
+
+
+def test_what_a_killed_probe_left_is_removed_by_a_later_one(both: LocalStore, place: Path) -> None:
+    for name, age_s in (("probe-0123456789abcdef", 3600), ("probe-fedcba9876543210", 5)):
+        left = place / ".coldchain" / name
+        left.mkdir(parents=True)
+        (left / "fold").touch()
+        now = time.time()
+        os.utime(left, (now - age_s, now - age_s))
+    both.probe_names()
+    assert os.listdir(place / ".coldchain") == ["probe-fedcba9876543210"], "a young one may be at work"

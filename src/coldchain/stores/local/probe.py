@@ -29,6 +29,8 @@ _RESERVED = ("CON", "nul.txt")
 _DOT, _SPACE = "dot.", "space "
 _INVALID = os.fsdecode(b"i\xe9\xff") if os.name == "posix" else "i\udce9\udcff"
 _LIMIT = 255
+_ABANDONED_S = 600
+"""A probe takes seconds."""
 _LONG, _LONG_UTF_16 = "n" * _LIMIT, "\u4e2d" * _LIMIT  # the second: 765 bytes of UTF-8, 255 units of UTF-16
 _NAMES = (
     *(_PLAIN, _UMLAUT, _COMPOSED, *_SPECIAL.values(), _CONTROL),
@@ -50,6 +52,7 @@ def probe_names(root: LocalRoot) -> NameRules:
     try:
         root.make_folders(folder)
         try:
+            _sweep(root, folder)
             return _probe(root, folder)
         finally:
             _clear(root, folder)
@@ -111,6 +114,15 @@ def _longest(root: LocalRoot, folder: str) -> int:
         else:
             bad = middle
     return good
+
+
+def _sweep(root: LocalRoot, mine: str) -> None:
+    """Remove what probes left that were killed; a young folder may be that of another host, which is at work."""
+    now = root.stat(mine).st_mtime
+    for name in root.names(OWN_FOLDER):
+        folder = f"{OWN_FOLDER}/{name.rstrip('/')}"
+        if name.startswith("probe-") and name.endswith("/") and now - root.stat(folder).st_mtime > _ABANDONED_S:
+            _clear(root, folder)
 
 
 def _clear(root: LocalRoot, folder: str) -> None:
