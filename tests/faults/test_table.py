@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import REPOSITORY
 
 TABLE = (REPOSITORY / "docs" / "fault-rows.md").read_text(encoding="utf-8")
-ROWS = [number for number in range(1, 96) if not 64 <= number <= 88]
+ROWS = {*range(1, 84), *range(89, 96)}
+"""What is left out is about archives and deletion at the source, which are not built."""
 
 
 def named() -> Iterator[tuple[str, str]]:
@@ -26,4 +27,4 @@ def test_every_test_that_the_table_names_exists(file: str, part: str) -> None:
 
 def test_no_row_is_left_out() -> None:
     listed = {int(number) for number in re.findall(r"^\| (\d+) \|", TABLE, re.MULTILINE)}
-    assert listed == set(ROWS)
+    assert listed == ROWS

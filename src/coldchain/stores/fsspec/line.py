@@ -131,7 +131,7 @@ class Line:
         self.do(key, lambda fs, path: fs.rm_file(path))
 
     def make_folder(self, key: str) -> None:
-        """Make a folder and those above it."""
+        """Make a folder and those above it; to ask again for one that is there changes nothing."""
 
         def deed(fs: Any, path: str) -> None:
             try:
@@ -140,7 +140,7 @@ class Line:
                 if not fs.isdir(path):  # else somebody else was quicker
                     raise
 
-        self.do(key, deed)
+        self.ask(key, deed)
 
     def rename(self, old: str, new: str, *, over: bool) -> None:
         """Give a file another name in the same folder; ``over`` says whether one may be taken from another file."""

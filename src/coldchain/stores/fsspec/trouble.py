@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import ftplib
+import json
 import re
+from xml.etree.ElementTree import ParseError
 
 from coldchain.errors import (
     Denied,
@@ -31,7 +33,6 @@ _BUILT_IN: tuple[tuple[type[Exception], type[StoreError], str], ...] = (
     (UnicodeError, NameRefused, "the protocol has no way to say this name"),
     (NotImplementedError, Denied, "this file system cannot do this"),
 )
-_AWAY = (ConnectionRefusedError,)
 _STATUS: dict[int, tuple[type[StoreError], str]] = {
     401: (StoreGone, "user or password is wrong"),
     403: (Denied, "access is denied"),
@@ -86,6 +87,9 @@ def _of_ftp(error: Exception, *, url: str, key: str) -> StoreError:
 
 def _of_connection(error: Exception, *, url: str, key: str) -> StoreError:
     name = type(error).__name__
+    if isinstance(error, ParseError | json.JSONDecodeError):
+        # a server that meets trouble amid a listing has already said 207, and can only break off
+        return Unreliable(f"the server's answer is cut short or garbled ({name})", url=url, key=key)
     if isinstance(error, ConnectionRefusedError) or name in {"ConnectError", "ConnectTimeout", "gaierror"}:
         return StoreGone("the server cannot be reached", url=url, key=key)
     if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError):
