@@ -5,8 +5,8 @@
 
 Works on a copy of the project.  Every test that needs no other process is run once, and it is noted which functions
 each one enters; then for each mutant (see ``mutations.py``) a fork of this process gets the mutated function and runs
-the tests that enter it, the quick ones first, until one fails.  A survivor is a line of a table, as docs/mutants.md
-holds them with the reason for each: survivors that stand there are known.  Exit code 1 when there are others.
+the tests that enter it, the quick ones first, until one fails.  Survivors in ``mutants-known.txt`` are known; why each
+may live is said in docs/mutants.md.  Exit code 1 when there are others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import inspect
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -26,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import NamedTuple
@@ -36,7 +38,8 @@ import pytest
 from scripts.mutations import mutants
 
 PROJECT = Path(__file__).resolve().parents[1]
-REASONS = PROJECT / "docs" / "mutants.md"
+KNOWN = PROJECT / "scripts" / "mutants-known.txt"
+"""Survivors, one a line: the module, ": " and the change as it is printed; "#" opens a remark."""
 TESTS = ("steps", "content", "ledger", "stores/local", "stores/test_contract.py", "stores/test_retrying.py", "operate",
          "promises")  # fmt: skip
 PACKAGES = ("content", "steps", "ledger", "stores/local", "operate")
@@ -44,8 +47,8 @@ OUTSIDE = (".cli(", ".ready(", ".started(", "Popen(", "subprocess.", "strace")
 """Who says one of these starts other processes, which know nothing of a mutated function."""
 SERVERS = frozenset({"mounts", "postgres_server", "postgres_url"})
 LONGEST_S = 6.0
-GRACE_S = 20.0
-SURVIVED, KILLED, UNCLEAR = 0, 1, 2
+GRACE_S = 12.0
+SURVIVED, KILLED = 0, 1
 
 Name = tuple[str, str, int]
 """File, qualified name and first line of a function: what a mutant of it keeps."""
@@ -64,8 +67,8 @@ class Task(NamedTuple):
 class Plugin:
     """Takes the place of pytest's loop over the tests."""
 
-    def __init__(self, targets: list[Path], tell: Callable[[str], None]) -> None:
-        self.targets, self.tell = targets, tell
+    def __init__(self, targets: list[Path], limits: argparse.Namespace, tell: Callable[[str], None]) -> None:
+        self.targets, self.limits, self.tell = targets, limits, tell
         self.failed = False
         self.found: Counter[tuple[str, str]] = Counter()
         self.survivors: list[Task] = []
@@ -91,13 +94,19 @@ class Plugin:
         gc.collect()
         gc.freeze()
         tasks = [task for target in self.targets for task in _tasks(target)]
+        tasks = [task for task in tasks if task.line in (self.limits.lines or [task.line])]
         self.tell(f"{len(tasks)} mutants")
         running: dict[int, Task] = {}
         for task in tasks:
             chosen = sorted((i for i in entered.get(task.function, ())), key=lambda i: took_s[i])
-            if len(running) >= (os.cpu_count() or 1):
+            if len(running) >= self.limits.jobs:
                 self._wait(running)
-            tests = [(items[i], took_s[i]) for i in chosen]
+            spent_s = accumulate(took_s[i] for i in chosen)
+            tests = [
+                (items[i], took_s[i])
+                for i, so_far_s in zip(chosen, spent_s, strict=True)
+                if so_far_s <= self.limits.budget_s
+            ]
             child = _fork(partial(self._try, task, functions, tests))
             running[child] = task
         while running:
@@ -110,6 +119,7 @@ class Plugin:
 
         def listen() -> int:
             seen: set[CodeType] = set()
+            _own_folder(items)
 
             def trace(frame: FrameType, event: str, arg: object) -> None:
                 seen.add(frame.f_code)
@@ -132,6 +142,7 @@ class Plugin:
 
         child = _fork(listen)
         os.waitpid(child, 0)
+        shutil.rmtree(Path("tmp", str(child)), ignore_errors=True)
         entered: dict[Name, set[int]] = {}
         took_s: dict[int, float] = {}
         for line in file.read_text().splitlines():
@@ -150,18 +161,22 @@ class Plugin:
     def _try(
         self, task: Task, functions: dict[Name, list[FunctionType]], tests: Sequence[tuple[pytest.Function, float]]
     ) -> int:
-        asks, answers = os.pipe()
-        control = os.fork()  # the sound function, which runs the test that fails once more
-        if not control:
-            os.close(answers)
-            failed = os.read(asks, 16)
-            os._exit(int(bool(failed) and self._fails(*tests[int(failed)])))
+        _own_folder([item for item, _ in tests[:1]])
+        ours, theirs = socket.socketpair()
+        if not os.fork():  # the sound function, which runs the tests that fail once more
+            ours.close()
+            while asked := theirs.recv(16):
+                theirs.send(b"fails" if self._fails(*tests[int(asked)]) else b"passes")
+            os._exit(0)
+        theirs.close()
         for function in functions[task.function]:
             function.__code__ = task.code
         for number, (item, usual_s) in enumerate(tests):
             if self._fails(item, usual_s):
-                os.write(answers, str(number).encode())
-                return UNCLEAR if os.waitpid(control, 0)[1] else KILLED
+                with contextlib.suppress(OSError):  # a test that hung took it along
+                    ours.send(str(number).encode())
+                    if ours.recv(16) == b"passes":
+                        return KILLED
         return SURVIVED
 
     def _fails(self, item: pytest.Function, usual_s: float) -> bool:
@@ -175,10 +190,11 @@ class Plugin:
         child, status = os.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
+        shutil.rmtree(Path("tmp", str(child)), ignore_errors=True)
         task = running.pop(child)
         self._note(
             task,
-            survived=os.waitstatus_to_exitcode(status) in {SURVIVED, UNCLEAR},
+            survived=os.waitstatus_to_exitcode(status) == SURVIVED,
             entered=task.function in self.entered,
         )
 
@@ -186,7 +202,19 @@ class Plugin:
         self.found[task.module, "survived" if survived else "killed"] += 1
         if survived:
             self.survivors.append(task)
-            self.tell(f"{task.module}:{task.line}: {task.change}{'' if entered else ' (no test enters it)'}")
+            self.tell(f"line {task.line}: {_row(task)}{'' if entered else ' (no test enters it)'}")
+
+
+def _own_folder(items: Sequence[pytest.Item]) -> None:
+    """Give the tests of this fork a folder of their own.
+
+    pytest empties the folder that it was told of when the first test asks for one, and so each fork emptied that of the
+    others: whatever kept a file open across tests, as a ledger does, failed, with the sound function too.
+    """
+    folder = Path("tmp", str(os.getpid())).resolve()
+    for item in items[:1]:
+        folder.mkdir(parents=True)
+        item.config._tmp_path_factory._basetemp = folder  # type: ignore[attr-defined]
 
 
 def _name(code: CodeType) -> Name:
@@ -254,23 +282,27 @@ def _files(names: list[str]) -> list[Path]:
     return found
 
 
-def _rows(plugin: Plugin, known: str) -> Iterator[str]:
+def _rows(plugin: Plugin, known: Collection[str]) -> Iterator[str]:
     yield "| module | mutants | killed | survivors |"
     for module in sorted({module for module, _ in plugin.found}):
         killed, survived = plugin.found[module, "killed"], plugin.found[module, "survived"]
         yield f"| {module} | {killed + survived} | {killed} | {survived} |"
     for task in plugin.survivors:
-        yield f"{'known' if _row(task) in known else 'NEW'} {_row(task)} line {task.line}"
+        if _row(task) not in known:
+            yield f"NEW {_row(task)} (line {task.line})"
 
 
 def _row(task: Task) -> str:
-    return f"| {task.module} | `{task.change}` |"
+    return f"{task.module}: {task.change}"
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     arguments.add_argument("modules", nargs="+", help="files or folders below src/coldchain")
     arguments.add_argument("--tests", nargs="*", default=list(TESTS), help="files or folders below tests")
+    arguments.add_argument("--lines", nargs="*", type=int, help="only what stands in these lines")
+    arguments.add_argument("--budget-s", type=float, default=60.0, help="at most so much of usual time for a mutant")
+    arguments.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="so many at once")
     chosen = arguments.parse_args()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     with tempfile.TemporaryDirectory(prefix="coldchain-mutants-") as folder:
@@ -289,7 +321,7 @@ def main() -> int:
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         hypothesis.settings.load_profile("mutants")
-        plugin = Plugin(_files(chosen.modules), lambda line: print(line, file=out))
+        plugin = Plugin(_files(chosen.modules), chosen, lambda line: print(line, file=out))
         tests = [str(Path("tests", name)) for name in chosen.tests]
         quiet = [
             "-W",
@@ -304,7 +336,7 @@ def main() -> int:
             str(Path(folder, "tmp")),
         ]
         pytest.main([*quiet, *tests], plugins=[plugin])
-        rows = list(_rows(plugin, REASONS.read_text() if REASONS.exists() else ""))
+        rows = list(_rows(plugin, KNOWN.read_text().splitlines()))
     print(*rows, sep="\n", file=out)
     return int(any(row.startswith("NEW") for row in rows))
 

@@ -118,6 +118,19 @@ def test_every_change_of_the_past_is_found(past: Ledger, url: str, statement: st
     assert report.why
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("removed", "event 4 is missing"),
+        ("slipped in before", "event 0 was slipped in"),
+        ("slipped in after", "event 10 is not what was written, or the one before it is not"),
+    ],
+)
+def test_a_broken_chain_says_which_event_is_wrong_and_how(past: Ledger, url: str, change: str, why: str) -> None:
+    tamper(url, CHANGES[change][0])
+    assert past.verify_chain().why == why
+
+
 def test_a_past_cut_off_at_its_end_is_shorter_than_its_head_was(past: Ledger, url: str) -> None:
     number, last = past.head()
     tamper(url, "DELETE FROM events WHERE number > 5")
