@@ -9,6 +9,7 @@ import pytest
 from coldchain.errors import ColdchainError, UsageError
 from coldchain.ledger import runs as module
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.settling import Look
 from coldchain.model import Entry, SourceSeen, State, Tally, Trouble
 from tests.ledger.making import DATASET, DISK, JOB, LATER, NOW, ODD_NAMES, identity, meet
 
@@ -98,18 +99,34 @@ def test_p10_who_a_destination_is_is_remembered(ledger: Ledger) -> None:
 
 
 def test_unsettled_files_are_remembered_until_the_next_look(ledger: Ledger) -> None:
-    assert ledger.looks(JOB, DATASET) == {}
-    ledger.set_looks(JOB, DATASET, {})
+    def remembered(dataset: str, *names: str) -> list[Look]:
+        look = ledger.looks(JOB, dataset)
+        return [found for name in names if (found := look(name))]
+
+    assert remembered(DATASET, "a") == []
+    ledger.set_looks(JOB, DATASET, [])
     assert ledger.datasets(JOB) == []
-    first = {name: (Entry(name, 1, 2**63, -5, 2**64 - 1, 0o100600), 7) for name in ODD_NAMES}
+    first = [(Entry(name, 1, 2**63, -5, 2**64 - 1, 0o100600), 7) for name in ODD_NAMES]
     ledger.set_looks(JOB, DATASET, first)
-    ledger.set_looks(JOB, "other", {"x": (Entry("x", 1, 2), 3)})
-    assert ledger.looks(JOB, DATASET) == first
-    ledger.set_looks(JOB, DATASET, {"a": (Entry("a", 2, 3), 8)})
-    assert ledger.looks(JOB, DATASET) == {"a": (Entry("a", 2, 3), 8)}
-    ledger.set_looks(JOB, DATASET, {})
-    assert ledger.looks(JOB, DATASET) == {}
-    assert ledger.looks(JOB, "other") != {}
+    ledger.set_looks(JOB, "other", [(Entry("x", 1, 2), 3)])
+    assert remembered(DATASET, *ODD_NAMES) == first
+    assert remembered(DATASET, "x") == []
+    ledger.set_looks(JOB, DATASET, [(Entry("a", 2, 3), 8), (Entry("a", 9, 9), 9)])
+    assert remembered(DATASET, "a", *ODD_NAMES) == [(Entry("a", 2, 3), 8)]
+    ledger.set_looks(JOB, DATASET, [])
+    assert remembered(DATASET, "a") == []
+    assert remembered("other", "x")
+
+
+@pytest.mark.parametrize("step", [1, -1, 7])
+def test_many_unsettled_files_are_found_in_any_order(ledger: Ledger, step: int) -> None:
+    names = [f"{number:05}" for number in range(2500)]
+    ledger.set_looks(JOB, DATASET, ((Entry(name, int(name), 2), 3) for name in names if not name.endswith("1")))
+    ledger.set_looks(JOB, "other", [(Entry(names[2], 1, 2), 3)])
+    look = ledger.looks(JOB, DATASET)
+    for name in names[::step]:
+        found = look(name)
+        assert (found is not None and found[0].size_bytes == int(name)) is not name.endswith("1")
 
 
 def test_a_time_without_a_zone_is_a_mistake(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coldchain.ledger.settling import Look
 from coldchain.model import (
     Action,
     Dataset,
@@ -26,7 +27,8 @@ from coldchain.model import (
     Target,
 )
 from coldchain.steps.check import due, sampled
-from coldchain.steps.draft import Draft, decode_send, encode_send
+from coldchain.steps.draft import Draft
+from coldchain.steps.encoding import decode_send, encode_send
 from coldchain.steps.settle import Settling
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,28 +70,32 @@ SETTLING: list[tuple[str, Entry, dict[str, tuple[Entry, int]], bool]] = [
 def test_p18_a_file_is_ready_when_it_was_left_alone(
     entry: Entry, earlier: dict[str, tuple[Entry, int]], ready: bool
 ) -> None:
-    settling = Settling(TEN, NOW, earlier, lambda path: "")
+    looks: list[Look] = []
+    settling = Settling(TEN, NOW, earlier.get, lambda path: "", remember=looks.append)
     assert (not settling.reason_to_wait(entry)) is ready
-    assert ("f" in settling.looks) is not ready, "what waits is remembered, and nothing else"
+    assert settling.recent.files == (not ready)
+    ahead = entry.mtime_ns == FUTURE.mtime_ns
+    assert bool(looks) is (ahead and not ready), "what waits and bears no true time is remembered, and nothing else"
 
 
 def test_p18_an_open_file_is_not_ready_however_old() -> None:
-    busy = Settling(TEN, NOW, {}, lambda path: f"{path} is open")
+    busy = Settling(TEN, NOW, lambda path: None, lambda path: f"{path} is open")
     assert busy.reason_to_wait(seen(99 * MIN)) == "f is open"
-    assert Settling(timedelta(0), NOW, {}, lambda path: "").reason_to_wait(FUTURE) == ""
+    assert Settling(timedelta(0), NOW, lambda path: None, lambda path: "").reason_to_wait(FUTURE) == ""
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=9))
 def test_a_stamp_in_the_future_is_waited_for_once_and_no_longer(steps: list[int]) -> None:
     """However the runs are spread, the file goes as soon as ten minutes lie between its first look and now."""
-    looks: dict[str, tuple[Entry, int]] = {}
+    looks: list[Look] = []
     passed = 0
     for minutes in steps:
-        settling = Settling(TEN, NOW + timedelta(minutes=passed), looks, lambda path: "")
+        earlier, looks = {look[0].path: look for look in looks}, []
+        now = NOW + timedelta(minutes=passed)
+        settling = Settling(TEN, now, earlier.get, lambda path: "", remember=looks.append)
         assert (settling.reason_to_wait(FUTURE) == "") == (passed >= 10)
         if passed >= 10:
             return
-        looks = settling.looks
         passed += minutes
 
 
@@ -117,6 +123,19 @@ def test_a_send_survives_the_spool(send: Send) -> None:
     import json
 
     assert decode_send(json.loads(json.dumps(encode_send(send)))) == send
+
+
+@given(st.lists(st.lists(st.tuples(entries, number), max_size=4), max_size=4), st.integers(0, 3))
+def test_a_draft_keeps_what_the_ledger_shall_remember_of_each_dataset(plans: list[list[Look]], in_memory: int) -> None:
+    draft = Draft(("a",))
+    draft._looks._limit = in_memory
+    for position, looks in enumerate(plans):
+        draft.begin(Dataset(str(position)))
+        for look in looks:
+            draft.remember(look)
+    planned = [one for one, _ in draft.by_dataset()]
+    assert [list(one.looks) for one in planned] == plans
+    draft.close()
 
 
 @given(st.lists(st.lists(actions, max_size=6), max_size=4), st.integers(0, 3))

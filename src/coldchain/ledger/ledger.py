@@ -6,7 +6,7 @@ meanwhile neither disturbs them nor waits for them.  All trouble with the databa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,8 +26,8 @@ from coldchain.ledger.recording import At, Recording
 from coldchain.ledger.records import Records, TallyRow
 from coldchain.ledger.runs import RunRow, Runs
 from coldchain.ledger.schema import meta
-from coldchain.ledger.settling import Settling
-from coldchain.model import Entry, Identity, Record, SourceSeen, Trouble, Verified
+from coldchain.ledger.settling import Look, Settling
+from coldchain.model import Identity, Record, SourceSeen, Trouble, Verified
 from coldchain.verdict import Condition, Verdict
 
 
@@ -245,11 +245,14 @@ class Ledger:
 
     # --- settling -----------------------------------------------------------------------------------------------------
 
-    def looks(self, job: str, dataset: str) -> dict[str, tuple[Entry, int]]:
-        """Files that had not settled: path -> (how it looked, since when in microseconds since 1970)."""
+    def looks(self, job: str, dataset: str) -> Callable[[str], Look | None]:
+        """A function that says of a path how it looked when it had not settled, and since when.
+
+        Paths that ascend are answered page by page; in any other order each may cost a question to the database.
+        """
         return self._settling.looks(job, dataset)
 
-    def set_looks(self, job: str, dataset: str, looks: Mapping[str, tuple[Entry, int]]) -> None:
+    def set_looks(self, job: str, dataset: str, looks: Iterable[Look]) -> None:
         """Remember these, and forget all others of the dataset."""
         self._settling.set_looks(job, dataset, looks)
 

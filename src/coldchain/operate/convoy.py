@@ -63,8 +63,9 @@ class Traveller:
         """A dataset sets out."""
         opened = run.opened
         dataset = run.report.begin(planned.dataset.name, planned.selected, planned.kept)
-        dataset.gone = planned.gone
-        settling = Settling(opened.settle, run.around.clock(), {}, opened.source.busy, growing(opened.job))
+        dataset.gone, dataset.recent = planned.gone, planned.recent
+        now, busy = run.around.clock(), opened.source.busy
+        settling = Settling(opened.settle, now, lambda path: None, busy, growing(opened.job))
         return cls(run, planned, waves, dataset, settling, Following(opened.instrument, planned.dataset))
 
     def take(self, outcomes: Sequence[Outcome]) -> None:

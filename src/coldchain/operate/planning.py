@@ -71,7 +71,8 @@ def _plan_dataset(planning: _Planning, dataset: Dataset) -> None:
     opened_job, draft, ledger, walks, now, monitor = planning
     job, source, instrument = opened_job.job, opened_job.source, opened_job.instrument
     planned = draft.begin(dataset)
-    settling = Settling(opened_job.settle, now, ledger.looks(job.name, dataset.name), source.busy, growing(job))
+    earlier = ledger.looks(job.name, dataset.name)
+    settling = Settling(opened_job.settle, now, earlier, source.busy, growing(job), draft.remember)
     judging = Judging(instrument, dataset, ledger.acquisition(job.name, dataset.name), Look(source, job, now))
     standard = Standard(job.verify, source.traits.stable_inodes)
     sides = [Side(aim.store, ledger.stored(job.name, aim.name, dataset.name), standard) for aim in opened_job.aims]
@@ -89,7 +90,7 @@ def _plan_dataset(planning: _Planning, dataset: Dataset) -> None:
             wave = 0 if scope is None else 1 if scope else 2
             draft.add(action, first_of_entry=path != last, wave=wave)
             last = path
-    planned.looks = settling.looks
+    planned.recent = settling.recent
     planned.gone = max(side.gone() for side in sides)
     planned.judged = judging.judged(planned.unsettled)
 

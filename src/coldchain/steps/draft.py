@@ -6,28 +6,32 @@ in a spool; what is kept is only counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from coldchain.config.values import Incomplete
 from coldchain.content.spool import Spool
 from coldchain.model import (
     Action,
     Dataset,
-    Digest,
     Entry,
     Hold,
     Keep,
-    Manner,
     Refuse,
     Send,
     State,
     Tally,
-    Target,
 )
+from coldchain.steps.encoding import decode_send
 from coldchain.steps.judge import OPEN, Judged
+from coldchain.steps.settle import NONE_RECENT, Recent
 from coldchain.verdict import Condition
+
+if TYPE_CHECKING:
+    from coldchain.ledger.settling import Look
+
+T = TypeVar("T")
 
 WAVES = 3
 """Ordinary files; markers of something within a dataset; markers of the whole dataset."""
@@ -41,7 +45,9 @@ class DatasetDraft:
     selected: Tally = Tally()
     kept: dict[str, Tally] = field(default_factory=dict)
     """Files that are verified already, per destination; of those that are not kept everywhere as well."""
-    looks: dict[str, tuple[Entry, int]] = field(default_factory=dict)
+    recent: Recent = NONE_RECENT
+    looks: Iterable[Look] = ()
+    """What the ledger shall remember of files whose stamps lie in the future; read it once, dataset by dataset."""
     gone: int = 0
     unsettled: int = 0
     """Files that wait because they are, or may be, still being written."""
@@ -62,6 +68,7 @@ class Draft:
     to_read: Tally = Tally()
     disturbing: str = ""
     """The dataset that is being acquired, while which nothing of the source is to be read."""
+    _looks: Spool[tuple[int, Look]] = field(default_factory=lambda: Spool(_encode_look, _decode_look))
     _waves: list[Spool[tuple[int, Action]]] = field(default_factory=lambda: [_spool() for _ in range(WAVES)])
 
     def begin(self, dataset: Dataset) -> DatasetDraft:
@@ -84,6 +91,10 @@ class Draft:
             draft.to_read += one
         if not isinstance(action, Keep):
             self._waves[wave].append((len(self.datasets) - 1, action))
+
+    def remember(self, look: Look) -> None:
+        """Take what the ledger shall remember of a file of this dataset."""
+        self._looks.append((len(self.datasets) - 1, look))
 
     def seal(self, *, undisturbed: bool = False) -> None:
         """Everything was added and judged: count again what is to be read, if instruments hold something back.
@@ -115,8 +126,9 @@ class Draft:
         Of each dataset read each wave to its end before the next; and each wave of a dataset before the same wave of
         the next dataset.
         """
-        readings = [_Reading(iter(spool)) for spool in self._waves]
+        readings, looks = [_Reading(iter(spool)) for spool in self._waves], _Reading(iter(self._looks))
         for number, draft in enumerate(self.datasets):
+            draft.looks = looks.of(number)
             yield draft, [self._decided(draft, reading.of(number)) for reading in readings]
 
     def _decided(self, draft: DatasetDraft, actions: Iterator[Action]) -> Iterator[Action]:
@@ -133,16 +145,17 @@ class Draft:
         """Let go of the temporary files, if there are any."""
         for spool in self._waves:
             spool.close()
+        self._looks.close()
 
 
-class _Reading:
+class _Reading(Generic[T]):
     """Reads one spool dataset by dataset."""
 
-    def __init__(self, rest: Iterator[tuple[int, Action]]) -> None:
+    def __init__(self, rest: Iterator[tuple[int, T]]) -> None:
         self._rest = rest
         self._waiting = next(rest, None)
 
-    def of(self, number: int) -> Iterator[Action]:
+    def of(self, number: int) -> Iterator[T]:
         while self._waiting is not None and self._waiting[0] == number:
             yield self._waiting[1]
             self._waiting = next(self._rest, None)
@@ -174,17 +187,6 @@ def _decode(values: list[object]) -> tuple[int, Action]:
     raise AssertionError(letter)
 
 
-def encode_send(send: Send) -> object:
-    """Plain values, for a spool."""
-    return list(send)
-
-
-def decode_send(values: list[object]) -> Send:
-    """Read ``encode_send`` back."""
-    entry, targets, kept, growing = values
-    return Send(_entry(entry), tuple(map(_target, cast("list[object]", targets))), _names(kept), bool(growing))
-
-
 def _entry(values: object) -> Entry:
     return Entry(*cast("list[int]", values))  # type: ignore[arg-type]
 
@@ -193,6 +195,11 @@ def _names(values: object) -> tuple[str, ...]:
     return tuple(cast("list[str]", values))
 
 
-def _target(values: object) -> Target:
-    destination, key, manner, reason, digest, old_key, unsure = cast("list[str]", values)
-    return Target(destination, key, Manner(manner), reason, Digest(*digest) if digest else None, old_key, bool(unsure))
+def _encode_look(item: tuple[int, Look]) -> object:
+    number, (entry, since_us) = item
+    return [number, entry, since_us]
+
+
+def _decode_look(values: list[object]) -> tuple[int, Look]:
+    number, entry, since_us = values
+    return cast("int", number), (_entry(entry), cast("int", since_us))

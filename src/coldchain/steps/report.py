@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coldchain.model import Outcome, ProofKind, State, Tally, Trouble, Verified
+from coldchain.steps.settle import NONE_RECENT, Recent
 from coldchain.verdict import UNJUDGED, Condition, Verdict
 
 SHOWN_TROUBLES = 20
@@ -47,6 +48,8 @@ class DatasetReport:
     troubles: list[Trouble] = field(default_factory=list)
     more_troubles: int = 0
     gone: int = 0
+    recent: Recent = NONE_RECENT
+    """Of the held files those that were modified too recently, when it was planned."""
     verdict: Verdict = UNJUDGED
 
     def is_sealed(self, destination: str) -> bool:

@@ -9,12 +9,33 @@ reading, before and after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from coldchain.model import Entry
 
+if TYPE_CHECKING:
+    from coldchain.ledger.settling import Look
+
 _US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The files that were modified too recently to be read: their number does not matter to the memory."""
+
+    files: int = 0
+    first_us: int = 0
+    """Since when the one is left alone that will be ready first (microseconds since 1970)."""
+
+    def and_one(self, since_us: int) -> Recent:
+        """With one more, left alone since then."""
+        return Recent(self.files + 1, min(since_us, self.first_us) if self.files else since_us)
+
+
+NONE_RECENT = Recent()
 
 
 class Settling:
@@ -24,17 +45,18 @@ class Settling:
         self,
         settle: timedelta,
         now: datetime,
-        earlier: Mapping[str, tuple[Entry, int]],
+        earlier: Callable[[str], Look | None],
         busy: Callable[[str], str],
         grows: Callable[[str], bool] = lambda path: False,
+        remember: Callable[[Look], None] = lambda look: None,
     ) -> None:
+        """Take ``earlier``, what the ledger remembers of a path; ``remember`` is told what it shall remember now."""
         self._settle_us = round(settle.total_seconds() * _US)
         self._now_us = round(now.timestamp() * _US)
-        self._earlier, self._busy = earlier, busy
+        self._earlier, self._busy, self._remember = earlier, busy, remember
         self.grows = grows
         """Says of which files the job knows that they are never closed and only appended to: they need not settle."""
-        self.looks: dict[str, tuple[Entry, int]] = {}
-        """What the ledger shall remember: path to the entry and when it was first seen so (microseconds)."""
+        self.recent = NONE_RECENT
 
     def reason_to_wait(self, entry: Entry) -> str:
         """Say why the file is not ready, or ""."""
@@ -48,16 +70,17 @@ class Settling:
         age_us = self._now_us - max(entry.mtime_ns, entry.ctime_ns) // 1000
         if age_us >= self._settle_us:
             return ""
-        seen, since_us = self._earlier.get(entry.path, (entry, self._now_us))
-        if seen != entry or since_us > self._now_us:
-            since_us = self._now_us
-        self.looks[entry.path] = (entry, since_us)
         wait = _words(self._settle_us)
         if age_us >= 0:
+            self.recent = self.recent.and_one(self._now_us - age_us)
             return f"modified {_words(age_us)} ago; it must be left alone for {wait}"
+        seen, since_us = self._earlier(entry.path) or (entry, self._now_us)
+        if seen != entry or since_us > self._now_us:
+            since_us = self._now_us
         if self._now_us - since_us >= self._settle_us:
-            del self.looks[entry.path]
             return ""
+        self.recent = self.recent.and_one(since_us)
+        self._remember((entry, since_us))
         ahead = _words(-age_us)
         return (
             f"its time stamp is {ahead} in the future; seen unchanged for {_words(self._now_us - since_us)} of {wait}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from coldchain.ledger.ledger import Ledger
 from coldchain.model import State, Tally
 from coldchain.steps.report import DatasetReport
 
@@ -38,8 +37,8 @@ def waiting_of(dataset: DatasetReport) -> dict[str, Tally]:
     return found
 
 
-def when_settled(ledger: Ledger, job: str, dataset: DatasetReport, settle: timedelta, now: datetime) -> Waits:
-    """When the held files of a dataset are worth another look, by what the run remembered of them."""
+def when_settled(dataset: DatasetReport, settle: timedelta, now: datetime) -> Waits:
+    """When the held files of a dataset are worth another look, by when they were modified."""
     held = max((lot.tally(State.HELD).files for lot in dataset.lots.values()), default=0)
     failed = frozenset(name for name, lot in dataset.lots.items() if lot.tally(State.FAILED).files)
     sentences = tuple(
@@ -49,11 +48,6 @@ def when_settled(ledger: Ledger, job: str, dataset: DatasetReport, settle: timed
     )[:_SHOWN]
     if not held:
         return Waits(None, 0, unclear=False, failed_at=failed, sentences=sentences)
-    now_us = round(now.timestamp() * 1_000_000)
-    waits = []
-    looks = ledger.looks(job, dataset.name)
-    for entry, since_us in looks.values():
-        stamp_us = max(entry.mtime_ns, entry.ctime_ns) // 1000
-        begun_us = stamp_us if stamp_us <= now_us else since_us
-        waits.append(begun_us * _US + settle - now_us * _US)
-    return Waits(min(waits, default=None), held, held > len(looks), failed, sentences)
+    recent, now_us = dataset.recent, round(now.timestamp() * 1_000_000)
+    due = (recent.first_us - now_us) * _US + settle if recent.files else None
+    return Waits(due, held, held > recent.files, failed, sentences)

@@ -293,7 +293,7 @@ class Watch:
         failed: set[str] = set()
         for dataset in report.datasets:
             self._waiting[dataset.name] = waiting_of(dataset)
-            waits = when_settled(ledger, self._job.name, dataset, self._settle, now)
+            waits = when_settled(dataset, self._settle, now)
             self._held[dataset.name] = waits.held
             failed |= waits.failed_at
             if waits.failed_at or waits.unclear:
