@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults mutants check format build lock bench peers clean
+.PHONY: help setup run test faults soak mutants check format build lock bench peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -35,6 +35,10 @@ test: setup  ## all tests, against real servers; make test ARGS="-k restore"
 faults: setup  ## the second tier of tests: power cuts, failing devices; make faults ARGS="-k power"
 	scripts/install_test_servers.sh
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+soak: setup  ## random instruments, random faults, for as long as you like; make soak ARGS="--minutes 30 --seed 7"
+	scripts/install_test_servers.sh
+	$(BIN)/python -m scripts.soak $(ARGS)
 
 mutants: setup  ## would a test notice, if somebody broke a module? make mutants ARGS="steps/compare.py"
 	$(BIN)/python -m scripts.mutants $(ARGS)
