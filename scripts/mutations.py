@@ -1,8 +1,8 @@
 """Which small mistakes could somebody have made in a module?
 
 A mutant is the module with one of them: a comparison turned round, a condition left out, a call dropped whose effect
-matters (``flush``, ``discard``), a ``raise`` forgotten.  What only words are (docstrings, messages, annotations) and
-what stands outside functions is left alone.
+matters (``flush``, ``discard``), a ``raise`` or an early ``return`` forgotten.  What only words are (docstrings,
+messages, annotations) and what stands outside functions is left alone.
 """
 
 from __future__ import annotations
@@ -161,6 +161,8 @@ def _instead_of_value(old: ast.expr) -> Iterator[ast.expr]:
 def _instead_of_statement(old: ast.stmt) -> Iterator[ast.stmt]:
     match old:
         case ast.Expr(ast.Call() | ast.Await()) if not _is_word(old):
+            yield _like(ast.Pass(), old)
+        case ast.If(body=[*_, ast.Return(value=ast.expr())], orelse=[]):
             yield _like(ast.Pass(), old)
         case ast.Expr(ast.Yield() | ast.YieldFrom()):
             # it stays a generator, so that only what it gives is lost

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from coldchain.model import (
     Manner,
     Missing,
     Oddity,
+    Place,
     ProofKind,
     Record,
     Refuse,
@@ -38,7 +40,7 @@ from coldchain.steps.layout import Layout
 from coldchain.steps.plan import Aim, next_version, plan, refuse_oddity
 from coldchain.steps.scan import Walks
 from coldchain.steps.settle import Settling
-from coldchain.stores.base import Traits
+from coldchain.stores.base import Traits, open_store
 from coldchain.stores.names import NameRules
 from coldchain.testing import MemoryStore
 
@@ -185,6 +187,15 @@ def test_p16_two_names_that_a_place_would_merge_are_not_both_sent(folds_case: bo
     place = aim(rules=NameRules(folds_case=folds_case))
     twins = [Difference(ENTRY._replace(path=path), (ADDED,)) for path in ("A.tif", "a.tif")]
     assert [type(action) for action in plan(iter(twins), [place], settling())] == kinds
+
+
+def test_p11_a_name_that_the_next_run_would_sweep_is_refused(tmp_path: Path) -> None:
+    store = open_store(Place("nas", str(tmp_path)))
+    place = Aim("nas", store, Walks(store), NameRules(), OnChange.REPLACE, owner="0123abcd")
+    for owner, kind in (("0123abcd", Refuse), ("4567cdef", Send)):
+        path = f"run/.~{owner}-01234567.coldchain"
+        assert store.is_leftover(path, owner)
+        assert [type(action) for action in planned([place], ADDED, entry=ENTRY._replace(path=path))] == [kind]
 
 
 def test_p16_a_folder_that_a_later_dataset_would_merge_with_is_remembered_however_many_lie_between() -> None:
