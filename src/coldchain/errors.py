@@ -8,6 +8,7 @@ One class per reaction of the caller::
     ├─ NothingSelected             6   no dataset, no file: not a success (P1)
     ├─ AlreadyRunning              5   another process holds the job's lock
     ├─ Interrupted               130   Ctrl-C, SIGTERM
+    ├─ WorkerLost                  3   somebody killed a part of the run
     ├─ Unsafe                      3   stop before anything is written; a person must decide
     │  ├─ SourceAbsent                 missing, unmounted, emptied or another volume (P10)
     │  ├─ DestinationAbsent            not marked, not mounted, another disk, another writer (P10)
@@ -73,6 +74,12 @@ class Interrupted(ColdchainError):
     """The person asked to stop; what was recorded stays recorded."""
 
     exit_code = 130
+
+
+class WorkerLost(ColdchainError):
+    """A process that carried files for the run was killed; the run is left unfinished, as if it had been killed."""
+
+    exit_code = 3
 
 
 class Unsafe(ColdchainError):

@@ -11,17 +11,16 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol
 
-from coldchain.config.values import Job
 from coldchain.content.batches import in_batches
 from coldchain.content.pool import as_completed
 from coldchain.content.spool import Spool
 from coldchain.errors import NotFound, StoreError
 from coldchain.model import Entry, Outcome, Send, State, Target, Trouble
 from coldchain.monitor import Surroundings
-from coldchain.steps.draft import decode_send, encode_send
-from coldchain.steps.plan import Aim
-from coldchain.steps.transfer import Batch, BatchResult, process_batch
-from coldchain.stores.base import Store
+from coldchain.operate.opening import Opened
+from coldchain.steps.encoding import decode_send, encode_send
+from coldchain.steps.transfer import Batch, BatchResult
+from coldchain.steps.workers import Carry
 
 ATTEMPTS = 3
 
@@ -64,13 +63,12 @@ class Gathering:
 class Carrier:
     """Carries the files of one run; remembers which destinations broke down or lag behind."""
 
-    def __init__(
-        self, job: Job, source: Store, aims: Iterable[Aim], owner: str, executor: Executor, around: Surroundings
-    ) -> None:
-        self._job, self._source, self._owner = job, source, owner
-        self._executor, self._workers, self._monitor = executor, around.workers, around.monitor
-        self._places = {destination.name: destination.place for destination in job.destinations}
-        self._volumes = {aim.name: aim.volume for aim in aims}
+    def __init__(self, of: Opened, executor: Executor, carry: Carry, around: Surroundings) -> None:
+        self._job, self._source, self._owner = of.job, of.source, of.writer.owner
+        self._executor, self._carry_batch = executor, carry
+        self._workers, self._monitor = around.workers, around.monitor
+        self._places = {destination.name: destination.place for destination in of.job.destinations}
+        self._volumes = {aim.name: aim.volume for aim in of.aims}
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
 
@@ -111,8 +109,7 @@ class Carrier:
         self, sends: Iterable[Send], again: Spool[Send], later: Spool[Send], few: Gathering, *, last: bool
     ) -> None:
         batches = map(self._batch, in_batches(self._possible(sends, few), lambda send: send.entry.size_bytes))
-        work = partial(process_batch, monitor=self._monitor)
-        for batch, result in as_completed(self._executor, work, batches, ahead=2 * self._workers):
+        for batch, result in as_completed(self._executor, self._carry_batch, batches, ahead=2 * self._workers):
             few.take(list(self._sort_out(batch, result, again, later, last=last)))
 
     def _possible(self, sends: Iterable[Send], few: Gathering) -> Iterator[Send]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from coldchain.config.values import Incomplete, Job
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
 from coldchain.content.pool import threads
-from coldchain.errors import ColdchainError, StoreError
+from coldchain.errors import ColdchainError, StoreError, WorkerLost
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import SourceSeen
 from coldchain.monitor import Surroundings
@@ -23,6 +23,7 @@ from coldchain.steps.draft import DatasetDraft, Draft
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import publish_manifests
 from coldchain.steps.report import DatasetReport, Report
+from coldchain.steps.workers import carried
 from coldchain.verdict import Condition, Remark
 
 _KEPT_TROUBLES = 100
@@ -67,6 +68,8 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
             _carry_all(Run(opened_job, ledger, around, report, run, sampling), draft, owed, everything=unclean)
             if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
+        except WorkerLost:
+            raise
         except ColdchainError as error:
             report.notes.append(str(error))
             report.manifests_due = sorted(owed)
@@ -138,8 +141,12 @@ def _carry_all(run: Run, draft: Draft, owed: set[str], *, everything: bool) -> N
     """``owed`` names the datasets whose manifests an earlier run did not write; whatever happens, it is kept true."""
     job, around = run.opened.job, run.around
     run.report.absent.extend(draft.absent)
-    with threads(around.workers) as executor:
-        carrier = Carrier(job, run.opened.source, run.opened.aims, run.opened.writer.owner, executor, around)
+    anywhere = all(store.traits.opens_anywhere for store in (run.opened.source, *(a.store for a in run.opened.aims)))
+    with (
+        carried(draft.to_read, around.workers, around.monitor, anywhere=anywhere) as carry,
+        threads(around.workers) as executor,
+    ):
+        carrier = Carrier(run.opened, executor, carry, around)
         waiting = _Waiting(owed, {one.dataset.name for one in draft.datasets})
         for together in convoys(draft):
             travellers = [Traveller.of(run, planned, waves) for planned, waves in together]

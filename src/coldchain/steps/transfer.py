@@ -64,7 +64,7 @@ def process_batch(batch: Batch, monitor: Monitor = SILENT) -> BatchResult:
         source = open_store(batch.source)
         stack.callback(source.close)
         lanes: dict[str, Lane | LaneThread] = {}
-        threaded = len(batch.destinations) > 1 or _is_large(batch.sends)
+        threaded = len(batch.destinations) > 1 or is_large(batch.sends)
         for place, volume in zip(batch.destinations, batch.volumes, strict=True):
             store = open_store(place)
             inner = Lane(place.name, store, batch.owner, batch.proof, volume)
@@ -81,7 +81,8 @@ def process_batch(batch: Batch, monitor: Monitor = SILENT) -> BatchResult:
         return _settle(lanes.values(), outcomes)
 
 
-def _is_large(sends: tuple[Send, ...]) -> bool:
+def is_large(sends: tuple[Send, ...]) -> bool:
+    """Whether a batch is one large file."""
     return len(sends) == 1 and sends[0].entry.size_bytes >= LARGE_BYTES
 
 

@@ -44,6 +44,8 @@ class Traits:
     """A stored file shows the time of its source; else the time when it was written."""
     has_folders: bool = True
     """A file and a folder cannot share a name."""
+    opens_anywhere: bool = False
+    """To open it anew, in another process too, costs next to nothing, needs no secret and changes no limit."""
     proves_published: bool = False
     """There is no rename, so what is staged can be read back only when it has its name (and is taken back by
     ``Staging.discard`` when it turns out wrong)."""

@@ -7,6 +7,7 @@ the call and the deed, and may do the deed, refuse it, delay it, or look at what
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -177,9 +178,9 @@ class WrappedStore:
     """A store whose calls, and those of all that it gives out, go through ``around``; changes nothing by itself."""
 
     def __init__(self, inner: Store, around: Around) -> None:
-        """Wrap a store; ``url`` and ``traits`` are those of the store."""
+        """Wrap a store; ``url`` and ``traits`` are its own, but the wrapping exists in this process only."""
         self.inner = inner
-        self.url, self.traits = inner.url, inner.traits
+        self.url, self.traits = inner.url, replace(inner.traits, opens_anywhere=False)
         self._around = around
 
     def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:

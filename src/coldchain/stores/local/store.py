@@ -80,7 +80,8 @@ class LocalStore:
     @property
     def traits(self) -> Traits:
         """ctime and inode count only on file systems that are known to keep them."""
-        return Traits(stable_inodes=self.root().stable_inodes, largest_bytes=self.root().largest_bytes)
+        root = self.root()
+        return Traits(stable_inodes=root.stable_inodes, largest_bytes=root.largest_bytes, opens_anywhere=True)
 
     def volume(self) -> str:
         """See ``local.volume``."""

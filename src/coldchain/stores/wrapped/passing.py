@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -118,8 +119,8 @@ class PassingStore:
 
     @property
     def traits(self) -> Traits:
-        """Those of the store inside."""
-        return self._inner.traits
+        """Those of the store inside; what wraps it exists in this process only."""
+        return replace(self._inner.traits, opens_anywhere=False)
 
     def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Pass it on."""

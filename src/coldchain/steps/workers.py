@@ -1,0 +1,138 @@
+"""Who carries thousands of small files, nearly all of whose cost is Python, which runs one thread at a time?
+
+Worker processes, one for each thread of the run's pool.  They hold no ledger and no lock, and know nothing but the
+batch at hand; see ``coldchain.steps.worker``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import IO, cast
+
+from coldchain import errors
+from coldchain.errors import ColdchainError, StoreError, WorkerLost
+from coldchain.model import Tally
+from coldchain.monitor import Monitor
+from coldchain.steps.encoding import decode_result, encode_batch
+from coldchain.steps.transfer import Batch, BatchResult, is_large, process_batch
+from coldchain.steps.worker import STOP
+
+MANY_FILES = 4_000
+"""Fewer are carried before a process has begun."""
+_SMALL_BYTES = 1 << 20
+"""Of a file beyond this, hashing and copying take longer than Python, and let other threads go on meanwhile."""
+_LOOK_S = 0.1
+
+Carry = Callable[[Batch], BatchResult]
+
+
+@contextmanager
+def carried(to_read: Tally, workers: int, monitor: Monitor, *, anywhere: bool) -> Iterator[Carry]:
+    """Yield what carries a batch, for ``workers`` threads at once; ``anywhere``: any process can open all places."""
+    many = to_read.files >= MANY_FILES and to_read.size_bytes <= to_read.files * _SMALL_BYTES
+    if not (many and anywhere and workers > 1 and sys.executable):
+        yield lambda batch: process_batch(batch, monitor)
+        return
+    crew = _Crew(workers, monitor)
+    try:
+        yield crew.carry
+    finally:
+        crew.dismiss()
+
+
+class _Crew:
+    """Some worker processes."""
+
+    def __init__(self, count: int, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._workers = [_Worker() for _ in range(count)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._over = Event()
+        self._teller = Thread(target=self._tell_to_stop, name="coldchain-teller", daemon=True)
+        self._teller.start()
+
+    def carry(self, batch: Batch) -> BatchResult:
+        """Let a worker carry it; a large file is carried here, where its progress is seen."""
+        if is_large(batch.sends):
+            return process_batch(batch, self._monitor)
+        worker = self._idle.get()
+        try:
+            result = worker.carry(batch)
+        finally:
+            self._idle.put(worker)
+        self._monitor.moved(sum(send.entry.size_bytes for send in batch.sends))
+        return result
+
+    def dismiss(self) -> None:
+        """End them all; what one of them is carrying is given up."""
+        self._over.set()
+        self._teller.join()
+        for worker in self._workers:
+            worker.end()
+
+    def _tell_to_stop(self) -> None:
+        while not self._over.wait(_LOOK_S):
+            if self._monitor.stopping:
+                for worker in self._workers:
+                    worker.stop()
+                return
+
+
+class _Worker:
+    """One worker process, as the run sees it."""
+
+    def __init__(self) -> None:
+        # -P: a file of the folder where the person stands is no module of ours
+        words = [sys.executable, "-P", "-m", "coldchain.steps.worker"]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._batches, self._replies = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
+        self._lock = Lock()
+
+    def carry(self, batch: Batch) -> BatchResult:
+        """Hand it over and wait; raises what carrying raised, and WorkerLost when the process is gone."""
+        with suppress(OSError):  # a pipe without a reader has no reply either
+            self._say(json.dumps(encode_batch(batch), check_circular=False).encode("ascii") + b"\n")
+        reply = self._replies.readline()
+        if not reply.endswith(b"\n"):
+            raise WorkerLost(
+                f"a worker process was ended by others (status {self._process.wait()}; killed for lack of memory?): "
+                "run the job again, which finishes what it began"
+            )
+        values = json.loads(reply)
+        if "outcomes" in values:
+            return decode_result(values)
+        raise _error(values)
+
+    def stop(self) -> None:
+        """Ask it to begin no further file."""
+        with suppress(OSError):
+            self._say(STOP)
+
+    def end(self) -> None:
+        """Let go of it, and wait until it is gone."""
+        with suppress(OSError):
+            self._batches.close()
+        self._process.wait()
+        self._replies.close()
+
+    def _say(self, line: bytes) -> None:
+        with self._lock:
+            self._batches.write(line)
+            self._batches.flush()
+
+
+def _error(values: dict[str, str]) -> Exception:
+    if "bug" in values:
+        return RuntimeError(f"in a worker process: {values['bug']}")
+    kind: type[ColdchainError] = getattr(errors, values["error"])
+    if issubclass(kind, StoreError):
+        return kind(values["reason"], url=values["url"], key=values["key"])
+    return kind(values["reason"])
