@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from tests.soak.server import buckets
 def main() -> int:
     """Soak until the time is over or a promise is broken."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is mounted goes in any case
     folder = Path(tempfile.mkdtemp(prefix="coldchain-soak-", dir=given.folder))
     print(f"seed {given.seed}, in {folder}", flush=True)
     begun, seen, files, played = time.monotonic(), Counter[str](), 0, 0
@@ -71,7 +73,7 @@ def _line(plan: Plan, verdict: Verdict) -> str:
     strikes = " ".join(strike.fault for strike in plan.strikes)
     return (
         f"cycle {plan.number:<4} seed {plan.seed}  {_manner(plan)}  [{strikes}]  "
-        f"{verdict.runs} commands until converged, {verdict.files} files, {verdict.duration_s:.0f} s  ok"
+        f"{verdict.commands} commands to converge, {verdict.files} files, {verdict.duration_s:.0f} s  ok"
     )
 
 

@@ -53,14 +53,14 @@ class Bench:
     def _sleep(seconds: float) -> None:
         time.sleep(min(seconds, LONGEST_PAUSE_S))
 
-    def begin(self, start: datetime) -> None:
+    def begin(self, start: datetime, rate_bytes_s: float) -> None:
         """Play one at a pace, aside."""
-        self._thread = threading.Thread(target=self._aside, args=(start,), daemon=True)
+        self._thread = threading.Thread(target=self._aside, args=(start, rate_bytes_s), daemon=True)
         self._thread.start()
 
-    def _aside(self, start: datetime) -> None:
+    def _aside(self, start: datetime, rate_bytes_s: float) -> None:
         try:
-            self.acquire(start, defect=self._plan.defect, rate_bytes_s=RATE_BYTES_S)
+            self.acquire(start, defect=self._plan.defect, rate_bytes_s=rate_bytes_s)
         except BaseException as error:
             self._failed.append(error)
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.soak.acquiring import RATE_BYTES_S
 from tests.soak.carrier import Done, Violation
 from tests.soak.judging import ask_oracle, broken_chain, insist, sent_files, wrong_sums
-from tests.soak.plan import Plan
+from tests.soak.plan import BUCKET, Plan
 from tests.soak.scene import SETTLE_S, Scene
 from tests.soak.server import Weed
 from tests.soak.striking import BEGINNINGS, End
@@ -18,8 +19,11 @@ from tests.stores.s3.proxy import Proxy
 
 FIRST = datetime(2022, 5, 23, 15, 54, tzinfo=UTC)
 BETWEEN = timedelta(days=1)
-RUNS = 6
+COMMANDS = 6
 """So many commands may be needed to converge once every fault is over."""
+QUICK_S, SLOWEST = 4.0, 4.0
+"""How long the first run takes where nothing else is going on.  Where it takes longer, everything happens so much
+later, else a fault would meet a program that has only just started; but at most this many times."""
 _TICK_S = 0.05
 _STALE = "it is an older copy"
 
@@ -29,8 +33,8 @@ class Verdict:
     """What came of a cycle in which every promise was kept."""
 
     files: int
-    runs: int
-    """Commands until everything was verified."""
+    commands: int
+    """How many it took until everything was verified."""
     aside: int
     """How often a carrier came to an end, or to its death, while faults struck."""
     duration_s: float
@@ -41,23 +45,25 @@ def play_cycle(plan: Plan, folder: Path, weed: Weed, proxy: Proxy) -> Verdict:
     begun = time.monotonic()
     with Scene(folder, plan, weed, proxy) as scene:
         _prepare(scene)
-        scene.bench.begin(FIRST + BETWEEN)
+        scene.bench.begin(FIRST + BETWEEN, RATE_BYTES_S / scene.slowness)
         scene.carrier.start()
         _strike(scene)
         scene.bench.finish()
         scene.heal()
         scene.carrier.stop()
         scene.insist_on_claims("when faults were over")
-        done, runs = _converge(scene)
+        done, commands = _converge(scene)
         files = _judge(scene, done)
-        return Verdict(files, runs, len(scene.carrier.ended), time.monotonic() - begun)
+        return Verdict(files, commands, len(scene.carrier.ended), time.monotonic() - begun)
 
 
 def _prepare(scene: Scene) -> None:
     """An acquisition that nothing disturbs, so that there is something to lose."""
     scene.bench.acquire(FIRST)
     time.sleep(SETTLE_S + 0.2)
+    begun = time.monotonic()
     done = scene.carrier.command("run", "j", "--init", "--json")
+    scene.slowness = min(max((time.monotonic() - begun) / QUICK_S, 1.0), SLOWEST)
     if done.code:
         raise Violation(f"before any fault: {done.said}")
     scene.first_files = scene.bench.finished()
@@ -72,7 +78,7 @@ def _strike(scene: Scene) -> None:
     begun = time.monotonic()
     coming, ends = list(scene.plan.strikes), list[tuple[float, End]]()
     while coming or ends:
-        now_s = time.monotonic() - begun
+        now_s = (time.monotonic() - begun) / scene.slowness
         for due in [one for one in ends if one[0] <= now_s]:
             ends.remove(due)
             due[1]()
@@ -97,36 +103,38 @@ def _tend(scene: Scene) -> None:
 def _converge(scene: Scene) -> tuple[Done, int]:
     """Run until nothing is left to do; returns the last run, and how many commands it took."""
     time.sleep(SETTLE_S + 0.2)
-    done, runs = _run(scene), 1
-    runs += _mend(scene)
-    while runs < RUNS:
-        runs += 1
-        done = _run(scene)
-        if done.code == 0 or _only_held(done):
-            return done, runs
-        _help(scene, done)
-        runs += 1
-    raise Violation(f"after {runs} commands: {done.said}")
+    done, commands = _run(scene), 1
+    if mending := _mend(scene):
+        done, commands = _run(scene), commands + mending + 1
+    while done.code and not _only_held(done):
+        if commands >= COMMANDS:
+            raise Violation(f"after {commands} commands: {done.said}")
+        done, commands = _run(scene), commands + _help(scene, done) + 1
+    return done, commands
 
 
 def _run(scene: Scene) -> Done:
     return scene.carrier.command("run", "j", "--json")
 
 
-def _help(scene: Scene, done: Done) -> None:
-    """What a person does whom a run tells what is wrong."""
+def _help(scene: Scene, done: Done) -> int:
+    """What a person does whom a run tells what is wrong; returns how many commands that took."""
     if scene.is_put_back and _STALE in done.err:
         scene.carrier.command("rebuild", "j")
         scene.is_put_back = False
-    elif any(scene.altered.values()):
+        return 1
+    if any(scene.altered.values()):
         scene.carrier.command("check", "j", "--repair", "--json")
+        return 1
+    return 0
 
 
 def _only_held(done: Done) -> bool:
     """An acquisition that ended badly leaves files that are held for an hour."""
     reports = done.told("coldchain-report")
     tallies = [one for report in reports for dataset in report["datasets"] for one in dataset["destinations"].values()]
-    return bool(tallies) and not any(one[state]["files"] for one in tallies for state in ("refused", "failed"))
+    states = {state for one in tallies for state in ("held", "refused", "failed") if one[state]["files"]}
+    return states == {"held"}
 
 
 def _mend(scene: Scene) -> int:
@@ -134,11 +142,9 @@ def _mend(scene: Scene) -> int:
     damaged = {name: keys for name, keys in scene.still_altered().items() if keys}
     if not damaged:
         return 0
-    runs = 1
-    done = scene.carrier.command("check", "j", "--json")
+    done, commands = scene.carrier.command("check", "j", "--json"), 1
     if scene.is_put_back and _STALE in done.err:
-        _help(scene, done)
-        runs += 1
+        commands += _help(scene, done) + 1
         done = scene.carrier.command("check", "j", "--json")
     found = {
         (finding["destination"], finding["key"])
@@ -148,7 +154,7 @@ def _mend(scene: Scene) -> int:
     }
     missed = [f"{name}: {key}" for name, keys in damaged.items() for key in keys if (name, key) not in found]
     insist(missed, f"a check that ended with {done.code} did not find what was altered")
-    return runs + _repair(scene)
+    return commands + _repair(scene)
 
 
 def _repair(scene: Scene) -> int:
@@ -175,5 +181,6 @@ def _judge(scene: Scene, done: Done) -> int:
 
 
 def _open_uploads(scene: Scene) -> Sequence[str]:
-    buckets = [place.bucket for place in scene.places.values() if place.name == "bucket" and hasattr(place, "bucket")]
-    return [key for bucket in buckets for key in scene.bucket.weed.server.uploads(bucket)]
+    if BUCKET not in scene.places:
+        return ()
+    return scene.bucket.weed.server.uploads(scene.bucket.bucket)

@@ -29,6 +29,10 @@ class Place(Protocol):
 
     name: str
 
+    @property
+    def strays(self) -> list[str]:
+        """What was written where the place was not."""
+
     def configuration(self) -> list[str]:
         """Lines of its table in coldchain.toml."""
 
@@ -49,12 +53,15 @@ class Mounted:
         self.behind, self.point = behind, point
         behind.mkdir(exist_ok=True)
         point.mkdir()
+        self.strays: list[str] = []
+        """What was written into the mount point while nothing was mounted there."""
         self._is_plugged = False  # os.path.ismount does not see a mount from the same file system
         self.plug()
         undo.callback(self.unplug)
 
     def plug(self) -> None:
         if not self._is_plugged:
+            self.strays += sorted(os.listdir(self.point))
             run("mount", "--bind", self.behind, self.point)
             self._is_plugged = True
 
@@ -63,12 +70,9 @@ class Mounted:
             run("umount", "-l", self.point)
             self._is_plugged = False
 
-    def heal(self) -> list[str]:
-        """Bring it back; returns what was written into the mount point while it was away."""
-        strays: list[str] = [] if self._is_plugged else sorted(os.listdir(self.point))
+    def heal(self) -> None:
         self.plug()
         self.behind.chmod(0o755)
-        return strays
 
 
 class Card:
@@ -83,7 +87,10 @@ class Card:
         undo.callback(run, "umount", "-l", self._disk)
         self.mounted = Mounted(self._disk / "card", folder / "card", undo)
         self._ballast = self._disk / "ballast"
-        self.strays: list[str] = []
+
+    @property
+    def strays(self) -> list[str]:
+        return self.mounted.strays
 
     def configuration(self) -> list[str]:
         return [f"url = '{self.mounted.point}'"]
@@ -105,7 +112,7 @@ class Card:
 
     def heal(self) -> None:
         self.clear()
-        self.strays += self.mounted.heal()
+        self.mounted.heal()
 
 
 class Share:
@@ -120,9 +127,9 @@ class Share:
         self.rules: dict[str, Mapping[str, list[Mapping[str, object]]]] = {}
         self._server: subprocess.Popen[bytes] | None = None
         undo.callback(self.unmount)
+        self.strays: list[str] = []
         self.tell()
         self.mount()
-        self.strays: list[str] = []
 
     def configuration(self) -> list[str]:
         return [f"url = '{self._point}'"]
@@ -142,6 +149,7 @@ class Share:
     def mount(self) -> None:
         if self._server is not None:
             return
+        self.strays += sorted(os.listdir(self._point))
         command = [sys.executable, "-m", "tests.soak.lying_share", self._behind, self._point, self._file]
         self._server = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY)
         until = time.monotonic() + 30
@@ -164,8 +172,6 @@ class Share:
     def heal(self) -> None:
         self.rules.clear()
         self.tell()
-        if self._server is None:
-            self.strays += sorted(os.listdir(self._point))
         self.mount()
 
 
@@ -239,6 +245,3 @@ def _alter(file: Path) -> bool:
         opened.write(content)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     return True
-
-
-AnyPlace = Card | Share | Bucket

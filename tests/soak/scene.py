@@ -11,7 +11,7 @@ from coldchain.testing.oracle import read_tree
 from tests.soak.acquiring import Bench
 from tests.soak.carrier import Carrier
 from tests.soak.judging import false_claims, insist
-from tests.soak.places import AnyPlace, Bucket, Card, Mounted, Share
+from tests.soak.places import Bucket, Card, Mounted, Place, Share
 from tests.soak.plan import BUCKET, CARD, SHARE, Plan
 from tests.soak.server import Weed
 from tests.stores.s3.proxy import Proxy
@@ -26,7 +26,7 @@ class Scene(contextlib.ExitStack):
         super().__init__()
         self.folder, self.plan = folder, plan
         folder.mkdir(parents=True)
-        make: Mapping[str, Callable[[], AnyPlace]] = {
+        make: Mapping[str, Callable[[], Place]] = {
             CARD: lambda: Card(folder, self),
             SHARE: lambda: Share(folder, self),
             BUCKET: lambda: Bucket(folder, weed, proxy, self),
@@ -45,6 +45,8 @@ class Scene(contextlib.ExitStack):
         """For each place, keys that were altered on the medium, and what stands there since."""
         self.is_put_back = False
         """The ledger was replaced by an older copy of itself."""
+        self.slowness = 1.0
+        """How much longer everything takes here than on a machine that has nothing else to do."""
         self.first_files: list[str] = []
         """What an undisturbed run verified at every place, and nobody will write to again."""
         self._configure()
@@ -131,7 +133,8 @@ class Scene(contextlib.ExitStack):
 
     def heal(self) -> None:
         """End every fault."""
-        strays = [f"source: {name}" for name in self.source.heal()]
+        self.source.heal()
+        strays = [f"source: {stray}" for stray in self.source.strays]
         for name, place in self.places.items():
             place.heal()
             strays += [f"{name}: {stray}" for stray in place.strays]
