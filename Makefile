@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults soak mutants check format build lock bench peers clean
+.PHONY: help setup run test faults soak mutants fuzz check format build lock bench peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -25,6 +25,10 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
 
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	touch $@
+
 run: setup  ## a demonstration: an instrument acquires, coldchain carries
 	$(BIN)/python scripts/demo.py
 
@@ -42,6 +46,9 @@ soak: setup  ## random instruments, random faults, for as long as you like; make
 
 mutants: setup  ## would a test notice, if somebody broke a module? make mutants ARGS="steps/compare.py"
 	$(BIN)/python -m scripts.mutants $(ARGS)
+
+fuzz: $(VENV)/.fuzz  ## does any parser of foreign bytes raise or hang? make fuzz ARGS="fcs --seconds 60"
+	$(BIN)/python -m scripts.fuzz $(ARGS)
 
 check: setup  ## format, lint, types, floors
 	$(BIN)/ruff format --check $(CODE)
@@ -72,7 +79,8 @@ lock:  ## newest versions into requirements/*.txt
 	$(PYTHON) -m venv "$$uv" && "$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	$(COMPILE) --all-extras --group dev -o requirements/dev.txt && \
 	$(COMPILE) --all-extras -c requirements/dev.txt -o requirements/run.txt && \
-	$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt && \
+	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 
 clean:  ## remove what can be made again
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from coldchain.errors import Unreliable
 from coldchain.instruments.base import Look
 from coldchain.instruments.ifcb import INSTRUMENT
-from coldchain.instruments.ifcb.adc import is_surely, read_table
+from coldchain.instruments.ifcb.adc import Table, is_surely, read_table
 from coldchain.instruments.ifcb.hdr import read_header
 from coldchain.model import Entry
 from coldchain.stores.base import open_store
@@ -345,3 +345,8 @@ def test_counting_a_long_table_says_what_reading_it_says(end: int) -> None:
         assert not is_surely(content, told) or read_table([content], new=True) == told
     for wrong in (told._replace(rois=told.rois + 1), told._replace(triggers=1), told._replace(size_bytes=1)):
         assert not is_surely(whole, wrong)
+
+
+def test_a_number_too_long_to_be_read_is_none_of_a_table() -> None:
+    row = b"1,0.05," + b"0.1," * 13 + b"10," + b"9" * 5000 + b",0,0,0,0,0,397.7,0.07\n"
+    assert not is_surely(row, Table(1, 1, 10, ""))

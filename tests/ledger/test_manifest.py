@@ -238,6 +238,8 @@ def test_the_error_names_the_file_and_says_what_to_do() -> None:
         {"size_bytes": 1.0},
         {"size_bytes": True},
         {"mode": "x"},
+        {"mode": 1 << 63},
+        {"size_bytes": 1 << 63},
         {"source_inode": 1 << 64},
         {"digest": "sha256:xyz"},
         {"proof": "oath"},

@@ -230,6 +230,8 @@ def test_who_may_write_and_never_left_word_is_missed(bench: Bench) -> None:
         b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": []}}',
         b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"heard": "soon"}}}',
         b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"due": "2026-01-01"}}}',
+        b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"due": "9999-12-31T23:59Z"}}}',
+        b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"due": "0001-01-01T00:00Z"}}}',
         b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"exit_code": "0"}}}',
         b'{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {"ifcb": {"backlog": {"files": -1}}}}',
         b" " * (2 << 20),
@@ -242,6 +244,23 @@ def test_a_file_that_somebody_damaged_is_told_and_not_trusted(bench: Bench, spoi
     assert agent.condition is Condition.DAMAGED
     assert "damaged by somebody" in agent.why
     assert bench.run() == 0
+    assert bench.one().condition is Condition.WELL
+
+
+def test_what_is_too_deep_to_be_written_again_stops_no_run(bench: Bench) -> None:
+    """Reading nested lists takes fewer frames than writing them, so there are some that can only be read."""
+    for depth in range(900, 1000, 7):
+        nested = "[" * depth + "]" * depth
+        bench.file.parent.mkdir(parents=True, exist_ok=True)
+        word = f'{{"format": "coldchain-agent", "version": 1, "host": "ship", "jobs": {{"x": {{"y": {nested}}}}}}}'
+        bench.file.write_text(word)
+        assert bench.run() == 0
+        assert bench.word()["exit_code"] == 0
+
+
+def test_a_version_of_five_thousand_digits_is_an_odd_one_and_no_reason_to_fail(bench: Bench) -> None:
+    bench.run()
+    bench.file.write_text(bench.file.read_text().replace('"coldchain": "', '"coldchain": "' + "9" * 5000))
     assert bench.one().condition is Condition.WELL
 
 

@@ -140,6 +140,14 @@ def test_the_rest_of_a_crontab_stays_as_it_was() -> None:
     assert crontab.without_block(crontab.without_block(both, TASK.mark), other.mark) == OTHERS + "\n"
 
 
+def test_lines_behind_a_block_that_lost_its_end_are_not_taken_for_ours() -> None:
+    broken = crontab.with_block("", TASK, NOW).rpartition("# <<< ")[0] + "0 1 * * * mine\n"
+    assert crontab.without_block(broken, TASK.mark) == broken
+    again = crontab.with_block(broken, TASK, NOW)
+    assert again.startswith(broken)
+    assert crontab.without_block(again, TASK.mark) == broken
+
+
 # --- launchd ----------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +167,14 @@ def test_launchd_gets_a_property_list_with_every_word_as_it_is() -> None:
     service = plistlib.loads(launchd.agent(SERVICE, Manner(), Path("/agents"), NOW).files[0][1])
     assert service["KeepAlive"] == {"SuccessfulExit": False}
     assert "StartCalendarInterval" not in service
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<plist><date>x</date></plist>", b"<plist><array/></plist>", b"bplist00" + b"\xff" * 40, b"<plist><key>a"],
+)
+def test_a_property_list_that_makes_no_sense_is_not_ours(content: bytes) -> None:
+    assert launchd.mark_of(content) == ""
 
 
 def test_every_quarter_of_an_hour_is_four_times_for_launchd() -> None:

@@ -71,9 +71,9 @@ def read_text(fields: Mapping[str, Any], field: str) -> str:
     return str(fields[field])
 
 
-def read_number(fields: Mapping[str, Any], field: str, least: int = -(1 << 63)) -> int:
-    """A whole number that fits into 64 bits."""
-    if type(fields[field]) is not int or not least <= fields[field] < 1 << 64:
+def read_number(fields: Mapping[str, Any], field: str, least: int = -(1 << 63), most: int = (1 << 64) - 1) -> int:
+    """A whole number that fits into 64 bits; a column without ``columns.signed`` has one less for it."""
+    if type(fields[field]) is not int or not least <= fields[field] <= most:
         raise TypeError(field)
     return int(fields[field])
 

@@ -18,6 +18,7 @@ from coldchain.ledger.manifest_acquisition import UNITS_LIMIT, UNITS_LIMIT_BYTES
 from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, read_name, read_number, read_text, read_time
 from coldchain.model import Digest, ProofKind, Record
 
+_MOST = (1 << 63) - 1
 _DIGEST = re.compile(r"([a-z0-9]{1,16}):((?:[0-9a-f]{2}){1,64})")
 
 
@@ -151,11 +152,11 @@ class _Reader:
             return Record(
                 path=_relative(read_name(fields, "path")),
                 key=_relative(read_name(fields, "key")),
-                size_bytes=read_number(fields, "size_bytes", least=0),
+                size_bytes=read_number(fields, "size_bytes", least=0, most=_MOST),
                 source_mtime_ns=read_number(fields, "source_mtime_ns"),
                 source_ctime_ns=read_number(fields, "source_ctime_ns"),
                 source_inode=read_number(fields, "source_inode", least=0),
-                mode=read_number(fields, "mode", least=0),
+                mode=read_number(fields, "mode", least=0, most=_MOST),
                 stored_mtime_ns=read_number(fields, "stored_mtime_ns"),
                 digest=_digest(fields),
                 proof_kind=ProofKind.from_word(read_text(fields, "proof")),

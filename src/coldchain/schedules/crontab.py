@@ -64,9 +64,13 @@ def with_block(crontab: str, task: Task, now: datetime) -> str:
 
 
 def without_block(crontab: str, mark: str) -> str:
-    """A crontab without the block of this mark."""
-    block = rf"^{re.escape(_BEGINS + mark)}\n.*?^{re.escape(_ENDS + mark)}(?:\n|\Z)"
-    return re.sub(block, "", crontab, flags=re.MULTILINE | re.DOTALL)
+    """A crontab without the block of this mark.
+
+    Where somebody removed the last line of a block, the lines up to the next one are not taken for ours.
+    """
+    begins, ends = re.escape(_BEGINS + mark), re.escape(_ENDS + mark)
+    block = rf"^{begins}\n(?:(?!{begins}$).*\n)*?{ends}(?:\n|\Z)"
+    return re.sub(block, "", crontab, flags=re.MULTILINE)
 
 
 def marks(crontab: str) -> list[str]:

@@ -49,7 +49,7 @@ def mark_of(content: bytes) -> str:
     try:
         values = plistlib.loads(content)
         return str(values["EnvironmentVariables"][_MARK])
-    except (ValueError, KeyError, TypeError, ExpatError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, ExpatError):  # plistlib catches none
         return ""
 
 

@@ -146,5 +146,13 @@ def leave_word(store: Store, writer: Writer, word: Mapping[str, object]) -> None
     jobs = jobs if isinstance(jobs, dict) else {}
     before = jobs.get(writer.job)
     jobs[writer.job] = {**(before if isinstance(before, dict) else {}), **word}
+    try:
+        text = _agent_text(writer, jobs)
+    except RecursionError:  # what can be read can be too deep to be written
+        text = _agent_text(writer, {writer.job: dict(word)})
+    deliver(store, key, [text], writer.owner)
+
+
+def _agent_text(writer: Writer, jobs: Mapping[str, object]) -> bytes:
     values = {"format": "coldchain-agent", "version": 1, "host": writer.host, "coldchain": __version__, "jobs": jobs}
-    deliver(store, key, [json.dumps(values, indent=2).encode() + b"\n"], writer.owner)
+    return json.dumps(values, indent=2).encode() + b"\n"

@@ -54,7 +54,7 @@ def rclone_size(place: Place) -> Tally | None:
     try:
         found = json.loads(said or b"null")
         return Tally(int(found["count"]), int(found["bytes"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

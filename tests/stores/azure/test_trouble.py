@@ -131,6 +131,16 @@ def test_a_wrong_clock_is_named_and_measured() -> None:
     assert "clock of this computer is 42 minutes behind" in verdict.error.reason
 
 
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 2024 00:00:00 -0000", "Mon, 01 Jan 99999999999 00:00:00 GMT", "soon"])
+def test_a_refusal_is_understood_although_the_server_says_no_time(date: str) -> None:
+    verdict = judge(answer(403, "AuthenticationFailed", {"Date": date}), url="az://b", key="k")
+    assert type(verdict.error) is StoreGone
+
+
+def test_a_time_to_wait_that_is_none_is_no_reason_to_fail() -> None:
+    assert judge(answer(503, "ServerBusy", {"Retry-After": "\xb2"}), url="az://b", key="k").asked_s == 0
+
+
 def test_a_wrong_key_fails_at_once_in_words_and_is_never_shown(
     azurite: Server, container: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

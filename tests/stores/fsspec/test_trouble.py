@@ -10,6 +10,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from coldchain.errors import Unreliable
+from coldchain.stores.fsspec.facts import mtime_ns
 from coldchain.stores.fsspec.line import Line, Patience
 from coldchain.stores.fsspec.where import where
 
@@ -49,3 +50,17 @@ def test_a_folder_is_made_although_the_first_answer_was_garbled(line: Line, monk
     monkeypatch.setattr(type(fs), "makedirs", lambda _self, path, **options: makedirs(path, **options))
     line.make_folder("run")
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [float("nan"), float("inf"), "soon", "99999999999999", "Mon, 01 Jan 99999999999 00:00:00 GMT", None, [], {}, b"x"],
+)
+def test_a_time_that_makes_no_sense_is_no_time(said: object) -> None:
+    assert mtime_ns({"mtime": said}) == 0
+
+
+def test_times_are_read_in_all_the_forms_that_servers_write() -> None:
+    begin_2024 = 1_704_067_200 * 10**9
+    for said in ("20240101000000.123", "2024-01-01T01:00:00+01:00", "Mon, 01 Jan 2024 00:00:00 GMT", begin_2024 / 1e9):
+        assert mtime_ns({"mtime": said}) == begin_2024

@@ -262,3 +262,11 @@ def test_storage_class_and_time_go_with_the_data_and_not_with_our_own_files(gcs:
     metadata = gcs.client.bucket(bucket).get_blob("a").metadata
     assert metadata["mtime"] == "1600000000.000000000"
     assert len(metadata["coldchain_sha256"]) == 64
+
+
+def test_a_time_to_wait_that_is_none_is_no_reason_to_fail() -> None:
+    for said, asked_s in (("\xb2", 0), ("7", 7)):
+        response = requests.Response()
+        response.headers["Retry-After"] = said
+        busy: Any = api.ServiceUnavailable
+        assert judge(busy("busy", response=response), url="gs://b", key="k").asked_s == asked_s

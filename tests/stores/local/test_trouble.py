@@ -22,7 +22,7 @@ from coldchain.errors import (
 from coldchain.model import Entry
 from coldchain.stores.local.base import LocalRoot
 from coldchain.stores.local.store import LocalStore, path_of
-from coldchain.stores.local.volume import volume_of
+from coldchain.stores.local.volume import share_among, volume_of
 from tests.stores.local.carrying import OWNER, ROOTS, Mounts, content, entry, keys, needs_root, run, send, standing
 
 pytestmark = needs_root
@@ -209,3 +209,18 @@ def test_p01_a_write_that_fails_on_its_way_is_told_of_and_nothing_is_published(
         staging.read_back("f")
     staging.close()
     assert standing(place) == {}
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+36 35 0:42 / /mnt/my\\040nas rw master:1 unbindable - cifs //nas/share rw,vers=3
+37 35 0:43 / /mnt/fuse rw - fuse.sshfs me@host:/data rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "share"), [("0:42", "cifs://nas/share"), ("0:43", "fuse.sshfs:me@host:/data"), ("8:1", ""), ("9:9", "")]
+)
+@pytest.mark.parametrize("odd", ["", "x", "50 35 0:99 / /home/me/a\x0cb\u2028c\x85d rw - fuse.x y rw\n", " - \n\n"])
+def test_p10_no_odd_name_of_a_folder_that_anybody_mounts_hides_a_share(device: str, share: str, odd: str) -> None:
+    assert share_among(odd + "\n" + MOUNTS, device) == share

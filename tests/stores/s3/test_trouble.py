@@ -83,6 +83,18 @@ def test_a_wrong_clock_is_named_and_measured() -> None:
     assert error.ends_store
 
 
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 2024 00:00:00 -0000", "Mon, 01 Jan 99999999999 00:00:00 GMT", "soon"])
+def test_a_wrong_clock_is_named_although_the_server_says_no_time(date: str) -> None:
+    error = translate(answer(403, "RequestTimeTooSkewed", date=date), url="s3://b", key="k")
+    assert error.reason.startswith("the clock of this computer is ")
+    assert error.ends_store
+
+
+@pytest.mark.parametrize("said", ["\xb2", "-1", "1e9", "soon", ""])
+def test_a_time_to_wait_that_is_none_is_no_reason_to_fail(said: str) -> None:
+    assert retry_after_s(answer(503, "SlowDown", **{"retry-after": said})) == 0
+
+
 def test_the_server_says_how_long_to_wait_and_is_heeded_within_reason() -> None:
     asked = retry_after_s(answer(503, "SlowDown", **{"retry-after": "7"}))
     assert asked == 7

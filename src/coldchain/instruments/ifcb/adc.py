@@ -20,6 +20,8 @@ _ROW_BYTES = 64 << 10
 """A real row has 220 bytes; what has no end after so many is no table."""
 
 _LARGEST_ROI_BYTES = 1 << 50
+_DIGITS = 20
+"""A number of so many digits is none of an image; Python refuses to read one of more than 4,300."""
 
 
 _NO_IMAGE = b",0,0,0,0,0,0,0,"
@@ -58,7 +60,7 @@ def is_surely(content: bytes, told: Table) -> bool:
         return False
     for line in reversed(lines):
         columns = line.split(b",", 18)
-        if len(columns) < 19 or not all(column.isdigit() for column in columns[15:18]):
+        if len(columns) < 19 or not all(column.isdigit() and len(column) < _DIGITS for column in columns[15:18]):
             return False
         width, height, start = map(int, columns[15:18])
         if width:

@@ -16,6 +16,8 @@ from coldchain.model import Tally
 from coldchain.steps.publish import agent_key
 
 LIMIT_BYTES = 1 << 20
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+"""With times beyond these one cannot reckon: a clock without a battery begins in 1904, 1970 or 1980."""
 
 
 class Damaged(ValueError):
@@ -119,6 +121,8 @@ class _Fields:
             raise Damaged(f"{name} is no time") from None
         if moment.tzinfo is None:
             raise Damaged(f"{name} does not say its time zone")
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            raise Damaged(f"{name} is a time that no clock shows")
         return moment
 
     def tally(self, name: str) -> Tally | None:

@@ -187,7 +187,7 @@ def _condition(word: Word, asked: Asked, now: datetime, limit: datetime | None) 
 
 
 def _parts(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version)[:3]))
+    return tuple(map(int, re.findall(r"[0-9]{1,9}", version)[:3]))
 
 
 def _span(span: timedelta) -> str:

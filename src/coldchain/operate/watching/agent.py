@@ -88,7 +88,7 @@ def read_states(folder: Path) -> list[AgentState]:
     """
     found = []
     for file in sorted(folder.glob("*.json")):
-        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             found.append(_read(json.loads(file.read_text(encoding="ascii"))))
     return sorted(found, key=lambda state: state.job)
 

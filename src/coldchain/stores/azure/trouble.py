@@ -133,14 +133,14 @@ def _headers(error: Exception) -> Mapping[str, str]:
 
 def _retry_after_s(error: Exception) -> float:
     said = _headers(error).get("retry-after", "")
-    return float(said) if said.isdigit() else 0.0
+    return float(said) if said.isascii() and said.isdigit() else 0.0
 
 
 def _not_authentic(error: Exception) -> str:
     """A signature carries the time; Azure allows 15 minutes."""
     try:
         off_s = (datetime.now(UTC) - parsedate_to_datetime(_headers(error)["date"])).total_seconds()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         off_s = 0.0
     if abs(off_s) > _SKEW_S:
         side = "ahead of" if off_s > 0 else "behind"

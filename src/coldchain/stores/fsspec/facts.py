@@ -32,7 +32,8 @@ def mtime_ns(facts: Mapping[str, Any]) -> int:
     said = next((facts[name] for name in _TIMES if facts.get(name)), None)
     match said:
         case int() | float():
-            return round(said * 1_000_000) * 1000  # finer is not in a floating-point number of this size
+            with contextlib.suppress(ValueError, OverflowError):  # no number, or infinite
+                return round(said * 1_000_000) * 1000  # finer is not in a floating-point number of this size
         case datetime():
             return _in_ns(said)
         case str():
@@ -40,7 +41,7 @@ def mtime_ns(facts: Mapping[str, Any]) -> int:
                 return _in_ns(datetime.strptime(said[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC))  # RFC 3659, MLST
             with contextlib.suppress(ValueError):
                 return _in_ns(datetime.fromisoformat(said))
-            with contextlib.suppress(ValueError, TypeError):
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
                 return _in_ns(parsedate_to_datetime(said))
     return 0
 

@@ -130,4 +130,4 @@ def _said(error: Exception) -> str:
 def _retry_after_s(error: Exception) -> float:
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
     said = str(headers.get("Retry-After", ""))
-    return float(said) if said.isdigit() else 0.0
+    return float(said) if said.isascii() and said.isdigit() else 0.0

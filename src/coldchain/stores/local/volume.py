@@ -46,14 +46,24 @@ def _uuid(device: int) -> str:
 def _share(device: int) -> str:
     if sys.platform != "linux":
         return ""
-    wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        mounts = _MOUNTS.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return ""
-    for line in lines:
-        fields = line.split(" ")
-        kind, what = fields[fields.index("-") + 1 :][:2]
-        if fields[2] == wanted and (kind in _NETWORK or kind.startswith("fuse")):  # f_fsid is 0 on all of FUSE
-            return f"{kind}:{what}"
+    return share_among(mounts, f"{os.major(device)}:{os.minor(device)}")
+
+
+def share_among(mounts: str, device: str) -> str:
+    """What was mounted as this device, when it is a share or in user space, in the text of /proc/self/mountinfo.
+
+    Source: proc_pid_mountinfo(5).  The kernel escapes blanks and line feeds in names, and nothing else: whoever may
+    mount something in user space can put any other character there, also those that ``splitlines`` cuts at.
+    """
+    for line in mounts.split("\n"):
+        before, dash, after = line.partition(" - ")
+        fields, (kind, _, rest) = before.split(" "), after.partition(" ")
+        if not dash or len(fields) < 3 or fields[2] != device:
+            continue
+        if kind in _NETWORK or kind.startswith("fuse"):  # f_fsid is 0 on all of FUSE
+            return f"{kind}:{rest.partition(' ')[0]}"
     return ""

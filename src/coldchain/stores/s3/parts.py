@@ -42,7 +42,7 @@ def abort_noted(call: Caller, where: Where, note: str) -> None:
     facts = call("get_object", note, Key=note)
     try:
         path = str(json.loads(facts["Body"].read(1 << 16))["key"])
-    except (ValueError, KeyError, TypeError):  # of a trial, which is made under the name of its note
+    except (ValueError, KeyError, TypeError, RecursionError):  # of a trial, which is made under the name of its note
         abort_begun(call, note, datetime.min.replace(tzinfo=UTC))
         return
     abort_begun(call, where.prefix + path, facts["LastModified"] - timedelta(seconds=1))

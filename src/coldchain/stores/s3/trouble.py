@@ -94,7 +94,7 @@ def is_temporary(error: Exception) -> bool:
 def retry_after_s(error: Exception) -> float:
     """How long the server asks to wait; 0 when it says nothing."""
     said = _headers(error).get("retry-after", "")
-    return float(said) if said.isdigit() else 0.0
+    return float(said) if said.isascii() and said.isdigit() else 0.0
 
 
 def judge(error: Exception, *, url: str, key: str) -> Verdict:
@@ -166,10 +166,9 @@ def _headers(error: Exception) -> dict[str, str]:
 def _skew(error: Exception) -> str:
     """A signature carries the time; servers allow 15 minutes."""
     try:
-        theirs = parsedate_to_datetime(_headers(error)["date"])
-    except (KeyError, ValueError):
+        off_s = (datetime.now(UTC) - parsedate_to_datetime(_headers(error)["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError, OverflowError):  # "-0000" is a time without a zone
         return "the clock of this computer is wrong: the server refuses its signatures; set the clock"
-    off_s = (datetime.now(UTC) - theirs).total_seconds()
     side = "ahead of" if off_s > 0 else "behind"
     return (
         f"the clock of this computer is {abs(off_s) / 60:,.0f} minutes {side} the server's, which therefore refuses "

@@ -8,8 +8,14 @@ names pass that are no well-formed UTF-16.  Signing, encryption, credits and the
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import wraps
+from typing import NamedTuple, TypeVar
+
+from coldchain.errors import Unreliable
+
+T = TypeVar("T")
 
 CREATE, CLOSE, FLUSH, READ, WRITE, QUERY_DIRECTORY, QUERY_INFO, SET_INFO = 5, 6, 7, 8, 9, 14, 16, 17
 SAME_FILE = b"\xff" * 16
@@ -177,33 +183,56 @@ def remove() -> Message:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
+def _answer(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """Let a reader of answers raise Unreliable for one that is cut short or whose numbers lead beyond it."""
+
+    @wraps(read)
+    def reader(body: bytes) -> T:
+        try:
+            return read(body)
+        except (struct.error, IndexError):
+            raise Unreliable("the server's answer makes no sense") from None
+
+    return reader
+
+
+@_answer
 def opened(body: bytes) -> bytes:
     """The handle, of the answer to CREATE."""
+    if len(body) < 80:
+        raise IndexError("file_id")
     return body[64:80]
 
 
+@_answer
 def content_of(body: bytes) -> bytes:
     """The content, of the answer to READ."""
     start, length = body[2] - _HEADER_BYTES, struct.unpack_from("<I", body, 4)[0]
+    if length and not 0 <= start <= len(body) - length:
+        raise IndexError("data_offset")
     return body[start : start + length]
 
 
+@_answer
 def written(body: bytes) -> int:
     """How much of it was taken, of the answer to WRITE."""
     return int(struct.unpack_from("<I", body, 4)[0])
 
 
+@_answer
 def facts_of(body: bytes) -> Facts:
     """Size, times and number, of the answer to ``facts``."""
     _, _, mtime, ctime, attributes, _, size_bytes, _, _, _, number = _FACTS.unpack_from(_buffer(body))
     return Facts(mtime, ctime, size_bytes, attributes, number)
 
 
+@_answer
 def tag_of(body: bytes) -> int:
     """The kind of reparse point."""
     return int(struct.unpack_from("<II", _buffer(body))[1])
 
 
+@_answer
 def names_of(body: bytes) -> list[tuple[bytes, Facts]]:
     """The names (UTF-16) with what is known of them, of the answer to ``names_in``."""
     buffer, at, found = _buffer(body), 0, []
@@ -214,9 +243,12 @@ def names_of(body: bytes) -> list[tuple[bytes, Facts]]:
         found.append((name, Facts(mtime, ctime, size_bytes, attributes, number, tag)))
         if not following:
             return found
+        if following < _FOUND.size + length:  # else one megabyte could say a million names, each of a megabyte
+            raise IndexError("next_entry_offset")
         at += following
 
 
+@_answer
 def volume_of(body: bytes) -> tuple[int, str]:
     """Serial number and label."""
     buffer = _buffer(body)
@@ -224,6 +256,7 @@ def volume_of(body: bytes) -> tuple[int, str]:
     return serial, buffer[18 : 18 + length].decode("utf-16-le", "replace").rstrip("\0")
 
 
+@_answer
 def room_of(body: bytes) -> int:
     """Bytes that are left for this user."""
     _, available, _, sectors, sector_bytes = struct.unpack_from("<qqqII", _buffer(body))
@@ -232,4 +265,6 @@ def room_of(body: bytes) -> int:
 
 def _buffer(body: bytes) -> bytes:
     offset, length = struct.unpack_from("<HI", body, 2)
+    if offset < _HEADER_BYTES:
+        raise IndexError("output_buffer_offset")
     return body[offset - _HEADER_BYTES : offset - _HEADER_BYTES + length]

@@ -45,7 +45,7 @@ def looking_name(root: str, key: str, *, url: str) -> bytes:
 
 def text_of(name: bytes) -> tuple[str, bool]:
     """A name of the share as text, and whether it can be kept as it is in a key."""
-    text = name.decode("utf-16-le", "surrogatepass")
+    text = name.decode("utf-16-le", "surrogatepass") if not len(name) % 2 else "\0"
     if _NO_TEXT.search(text) or "/" in text or "\0" in text:
         return name.decode("utf-16-le", "replace").replace("/", "\ufffd").replace("\0", "\ufffd"), False
     return text, True
