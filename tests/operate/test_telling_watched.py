@@ -192,6 +192,8 @@ def test_a_real_run_that_is_watched_tells_a_refused_file_once(world: World) -> N
     for number in range(3):
         wish = Wish(Consent(init=number == 0))
         assert run_and_tell(world.config, world.job, world.ledger, wish, world.around, watched=True).exit_code == 3
+        assert len(world.subjects) == min(number, 1), "the watcher sends them, while it carries"
+        send_due(world.config, world.ledger, world.around)
     assert world.subjects == ["TROUBLE: trouble began: 1 file cannot be carried"]
 
 

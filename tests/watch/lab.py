@@ -32,8 +32,11 @@ def until(true: Callable[[], object], what: str, seconds: float = 30.0) -> None:
 class Lab:
     """One job ``rig``; ``start`` and ``kill`` are the watcher."""
 
-    def __init__(self, folder: Path, destinations: tuple[str, ...] = ("near",), **job: str) -> None:
-        self.folder, self.source = folder, folder / "source"
+    def __init__(
+        self, folder: Path, destinations: tuple[str, ...] = ("near",), *, wrap: tuple[str, ...] = (), **job: str
+    ) -> None:
+        """``wrap`` comes before each command line."""
+        self.folder, self.source, self._wrap = folder, folder / "source", wrap
         self.source.mkdir(exist_ok=True)
         self.at = {name: folder / name for name in destinations}
         said = {"settle": "1 s", **job}
@@ -82,17 +85,19 @@ class Lab:
 
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COLDCHAIN, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
+            [*self._wrap, *COLDCHAIN, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
         )
 
     def start(self, *options: str, phase: str = "waiting") -> None:
         with self._said.open("ab") as said:
-            words = [*COLDCHAIN, "watch", "rig", *options]
+            words = [*self._wrap, *COLDCHAIN, "watch", "rig", *options]
             self.process = subprocess.Popen(words, cwd=self.folder, stdout=said, stderr=said)
         state = self.folder / "coldchain-state" / "agents" / "rig.json"
         pid = f'"pid": {self.process.pid},'
         until(
-            lambda: state.exists() and pid in state.read_text() and f'"phase": "{phase}"' in state.read_text(), "start"
+            lambda: state.exists() and pid in state.read_text() and f'"phase": "{phase}"' in state.read_text(),
+            "start",
+            60,
         )
 
     def kill(self) -> None:
@@ -101,10 +106,10 @@ class Lab:
         self.process.wait()
         self.process = None
 
-    def close(self) -> None:
+    def close(self, *, codes: tuple[int, ...] = (0,)) -> None:
         if self.process is not None:
             self.process.terminate()
-            assert self.process.wait(30) == 0, self.said
+            assert self.process.wait(30) in codes, self.said
             self.process = None
 
     @property

@@ -35,7 +35,6 @@ Example:
 """
 _PATIENCE_S = 60.0
 _NAP_S = 0.1
-_LIMIT_BYTES = 1 << 20
 _TOLD_BYTES = 4000
 
 
@@ -67,7 +66,7 @@ def _start(config: Config, job: Job, words: list[str]) -> int:
     if is_alive(folder, job.name):
         raise AlreadyRunning(f"job {job.name} is watched already; see: coldchain status {job.name}")
     log = _log(config, job)
-    process, offset = _launch(words, log)
+    process, offset = _launch([*words, "--log", str(log)], log)
     ends = time.monotonic() + _PATIENCE_S
     while time.monotonic() < ends:
         if (code := process.poll()) is not None:
@@ -92,13 +91,13 @@ def _state(folder: Path, job: Job, began: datetime) -> AgentState | None:
 
 
 def _log(config: Config, job: Job) -> Path:
-    """Where the watcher says what a person should know; a long one is kept once more under ``.1``."""
+    """Where the watcher says what a person should know."""
+    from coldchain.cli.agent_log import make_way
     from coldchain.content.private import make_private
 
     log = config.state / "logs" / f"{job.name}.agent.log"
     make_private(log.parent)
-    if log.exists() and log.stat().st_size > _LIMIT_BYTES:
-        log.replace(log.with_name(f"{log.name}.1"))
+    make_way(log, config.logs)
     return log
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import typer
 
 from coldchain.cli import session
+from coldchain.cli.agent_log import said_into
 from coldchain.cli.jobs import chosen
 from coldchain.cli.printing import name, plain, tally
 from coldchain.cli.progress import Watcher
@@ -48,10 +49,18 @@ def watch(
     scheduled: bool = typer.Option(False, "--scheduled", help="Jobs with a schedule run at their times only."),
     workers: int = session.WORKERS,
     settings: list[str] = session.SET,
+    log: Path | None = typer.Option(
+        None, "--log", metavar="FILE", help="Say everything into this file; old ones are kept as [logs] says."
+    ),
 ) -> int:
     """Watch one job in this process, several in one process each."""
     configuration = session.load(config, settings)
     wanted = chosen(configuration, jobs)
+    with said_into(log, configuration.logs) if log else nullcontext():
+        return _watch(configuration, wanted, settings, workers, scheduled=scheduled)
+
+
+def _watch(configuration: Config, wanted: list[Job], settings: list[str], workers: int, *, scheduled: bool) -> int:
     if len(wanted) == 1:
         return _watch_one(configuration, wanted[0], workers, scheduled=scheduled)
     words = command(configuration, settings, workers, scheduled=scheduled)

@@ -36,6 +36,8 @@ class Ending:
     """What each side held before the run, by a fresh listing; only where a channel wants that."""
     watched: bool = False
     """Whether this was one of the many looks of a watcher; nobody wants to hear of each."""
+    sends: bool = True
+    """Whether messages are sent at once; else whoever asked for the run takes them from the spool."""
 
     @property
     def exit_code(self) -> int:
@@ -48,18 +50,22 @@ class Ending:
 def run_and_tell(
     config: Config, job: Job, ledger: Ledger, wish: Wish, around: Surroundings, *, watched: bool = False
 ) -> Report:
-    """Run a job, and let those know who want to; what becomes of that never changes the result (P13)."""
+    """Run a job, and let those know who want to; what becomes of that never changes the result (P13).
+
+    Messages of a ``watched`` run wait in the spool: its watcher carries on while they are sent.
+    """
     started = around.clock()
     recount = not watched and any(channel.recount for channel in job.notify)
     before = held(job) if recount else None
     try:
         report = run_job(job, ledger, wish, around)
     except ColdchainError as error:
-        _follow(
-            config, Ending(job, wish.command, started, around.clock(), error=error, watched=watched), ledger, around
-        )
+        ending = Ending(job, wish.command, started, around.clock(), error=error, watched=watched, sends=not watched)
+        _follow(config, ending, ledger, around)
         raise
-    ending = Ending(job, wish.command, started, around.clock(), report, before=before, watched=watched)
+    ending = Ending(
+        job, wish.command, started, around.clock(), report, before=before, watched=watched, sends=not watched
+    )
     _follow(config, ending, ledger, around)
     return report
 

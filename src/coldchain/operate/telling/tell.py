@@ -29,7 +29,7 @@ __all__ = ["deliver_due", "tell"]
 
 
 def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -> None:
-    """Put what is worth telling into the spool, and send what is due, for half a minute at most.
+    """Put what is worth telling into the spool, and send what is due, for half a minute at most, if it ``sends``.
 
     What the ledger cannot take is sent at once, and is lost where that fails, too.
     """
@@ -52,6 +52,8 @@ def tell(config: Config, ending: Ending, ledger: Ledger, around: Surroundings) -
         around.monitor.note(f"messages are sent without being kept: {error}")
         for said in send_directly(config, posts, around):
             around.monitor.note(said)
+        return
+    if not ending.sends:
         return
     digests_due(config, ledger, around)
     deliver_due(config, ledger, around, budget_s=_STOPPING_S if around.monitor.stopping else BUDGET_S)

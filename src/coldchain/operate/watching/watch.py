@@ -8,40 +8,36 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from coldchain.config.values import Job
 from coldchain.errors import AlreadyRunning, ColdchainError, Interrupted, NothingSelected, StoreError
-from coldchain.hints.base import Ear, open_ear
 from coldchain.instruments.base import open_instrument
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import Entry, Oddity, Tally
+from coldchain.model import Tally
 from coldchain.monitor import Surroundings
 from coldchain.operate.fleet.heartbeat import WATCH
 from coldchain.operate.opening import Wish, opened
 from coldchain.operate.planning import ACQUIRING
 from coldchain.operate.watching.backoff import Backoff
 from coldchain.operate.watching.down import Down
+from coldchain.operate.watching.listening import Listening
 from coldchain.operate.watching.once import Once
 from coldchain.operate.watching.pending import Pending, datasets_of
 from coldchain.operate.watching.polite import running_one
+from coldchain.operate.watching.posting import Posting
 from coldchain.operate.watching.presence import Presence
 from coldchain.operate.watching.waiting import waiting_of, when_settled
-from coldchain.schedules.times import Timetable
 from coldchain.steps.report import Report
 from coldchain.steps.select import select_datasets
-from coldchain.stores.base import Store, open_store, scheme_of
+from coldchain.stores.base import Store, open_store
 
 _log = logging.getLogger(__name__)
 
-TICK_S = 0.3
-_JUMP_S = 5.0
-"""Wall clock and monotonic clock differ by so much: the machine slept, or somebody set the clock."""
 _PAUSE_ASKED_S = 5.0
-_POST_S = 30.0
 _BUSY_LEDGER_S = 1.0
 
 
@@ -54,7 +50,7 @@ class Means:
     carry: Callable[[Ledger, Job, Wish, bool], Report]
     """One run; the last argument says whether people are told, which they are not while a destination is left out."""
     post: Callable[[], None]
-    """Send the digests and messages that are due."""
+    """Send the digests and messages that are due; called in a thread of its own."""
     scheduled: bool = False
     """Whether it keeps to the job's schedule, if it has one, instead of listening."""
 
@@ -72,96 +68,32 @@ class Watch:
         self._failing: dict[str, Backoff] = {}
         self._waiting: dict[str, dict[str, Tally]] = {}
         self._held: dict[str, int] = {}
-        self._timetable = Timetable(job.schedule, job.timezone) if means.scheduled and job.schedule else None
-        self._next_time: datetime | None = None
         self._pause_asked, self._pause = -_PAUSE_ASKED_S, ""
-        self._post_at = 0.0
-        self._offset = self._clocks()
+        self._posting = Posting(means.post, self._once)
+        self._listening = Listening(job, presence, around, self._pending, scheduled=means.scheduled)
 
     def run(self) -> None:
         """Watch until somebody asks to stop."""
-        with ExitStack() as stack:
-            ear = self._listen(stack) if self._timetable is None else None
-            self._presence.update(how=ear.how if ear else f"the schedule {self._job.schedule}")
-            self._begin()
+        with closing(self._listening):
+            self._presence.update(how=self._listening.how)
+            self._listening.begin(self._last_run)
             while not self._presence.stopping:
-                self._hear(ear)
-                self._post()
+                if self._listening.hear():
+                    self._general.due = 0.0  # what was missing may be there again
+                self._posting.go_on()
                 if not self._presence.stopping and not self._paused():
                     self._work()
             self._presence.update(phase="stopping")
+            self._posting.end()
 
-    # --- listening -------------------------------------------------------------------------------------------------
-
-    def _listen(self, stack: ExitStack) -> Ear:
-        place = self._job.source
-        source = open_store(place)
-        stack.callback(source.close)
-        folder = getattr(source, "path", None) if scheme_of(place.url) == "file" else None
-        poll_s = None if self._job.poll is None else self._job.poll.total_seconds()
-
-        def listing() -> Iterator[Entry | Oddity]:
-            source.close()  # what was mounted since is another folder
-            return source.list()
-
-        ear = open_ear(listing, folder, poll_s=poll_s)
-        stack.callback(ear.close)
-        return ear
-
-    def _begin(self) -> None:
-        if self._timetable is None:
-            self._pending.look_at_all(time.monotonic())
-            return
-        now = self._around.clock()
-        self._next_time = self._timetable.after(now)
-        self._presence.update(phase="waiting", next_look=self._next_time)
+    def _last_run(self) -> datetime | None:
+        """When the last one began; None when there was none, or nobody can say."""
         try:
             with self._means.ledger() as ledger:
                 runs = ledger.runs(self._job.name, 1)
         except ColdchainError:
-            return
-        if runs and self._timetable.missed(runs[0].started, now):
-            self._pending.look_at_all(time.monotonic())
-
-    def _hear(self, ear: Ear | None) -> None:
-        if ear is None:
-            time.sleep(TICK_S)
-        else:
-            hints = ear.wait(TICK_S, lambda: self._presence.stopping)
-            self._pending.take(hints, time.monotonic())
-            if hints.everywhere:
-                self._general.due = 0.0  # what was missing may be there again
-        offset, before = self._clocks(), self._offset
-        self._offset = offset
-        jumped = abs(offset - before) > _JUMP_S
-        if self._timetable is not None:
-            self._keep_time(backwards=offset < before - _JUMP_S)
-        elif self._presence.stalled() or jumped:
-            self._pending.look_at_all(time.monotonic())
-
-    def _keep_time(self, *, backwards: bool) -> None:
-        now = self._around.clock()
-        if self._timetable is None or self._next_time is None:
-            return
-        if now >= self._next_time:
-            self._pending.look_at_all(time.monotonic())
-        if now >= self._next_time or backwards:
-            self._next_time = self._timetable.after(now)
-            self._presence.update(next_look=self._next_time)
-
-    def _post(self) -> None:
-        """Nothing that becomes of messages ends a watcher, or is said twice."""
-        if time.monotonic() < self._post_at:
-            return
-        try:
-            self._means.post()
-            self._once.forget("post")
-        except Exception as error:
-            self._once.say("post", f"messages could not be sent: {type(error).__name__}: {error}")
-        self._post_at = time.monotonic() + _POST_S
-
-    def _clocks(self) -> float:
-        return self._around.clock().timestamp() - time.monotonic()
+            return None
+        return runs[0].started if runs else None
 
     def _paused(self) -> bool:
         if not self._job.pause_while:
@@ -225,6 +157,7 @@ class Watch:
             _log.exception("a look of the watcher of %s", self._job.name)
             self._stumble(f"this is a bug in coldchain: {type(error).__name__}: {error}", names)
         finally:
+            self._posting.soon()
             if not self._presence.stopping:
                 self._presence.update(phase="waiting", dataset="")
 
@@ -244,8 +177,8 @@ class Watch:
                 self._once.say("nothing", f"{error}; it is watched all the same")
                 self._well(names)
             return
-        except ColdchainError as error:
-            if self._down.ask_all(ledger, time.monotonic(), str(error)):
+        except ColdchainError:
+            if self._down.ask_all(ledger):
                 self._show_down()
                 self._later(names, time.monotonic())  # at once, for the others
                 return
@@ -280,7 +213,7 @@ class Watch:
             self._general = Backoff()
             self._once.over("general", "it works again")
         self._presence.update(last_look=now)
-        if not names and self._timetable is None:
+        if not names and not self._listening.keeps_to_times:
             self._pending.look_at_all(time.monotonic() + self._job.look_every.total_seconds())
             self._presence.update(next_look=now + self._job.look_every)
 
@@ -308,12 +241,12 @@ class Watch:
                 self._once.say(f"file {sentence}", sentence)
         for sentence in report.notes:
             self._once.say(f"note {sentence}", sentence)
-        if failed and self._down.ask_all(ledger, mono, "") and self._down.rest:
+        if failed and self._down.ask_all(ledger):
             self._show_down()
         self._account(report, now)
 
     def _again(self, dataset: str, mono: float) -> None:
-        if self._timetable is None:
+        if not self._listening.keeps_to_times:
             self._pending.look_at(dataset, mono)
 
     def _account(self, report: Report, now: datetime) -> None:
