@@ -1,0 +1,253 @@
+"""When stored copies are proved again: is each one looked at, said, written down and mended, as it is?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from coldchain.config.values import OnChange
+from coldchain.ledger.columns import microseconds
+from coldchain.model import DISPROVED, ProofKind, Record
+from coldchain.monitor import SilentMonitor
+from coldchain.operate.check import CheckReport, Extent, check_job
+from coldchain.operate.opening import Wish
+from tests.faults.world import World
+
+CONTENTS = {"run/a": b"a" * 10, "run/b": b"b" * 20, "run/c": b"c" * 30}
+
+
+class Listener(SilentMonitor):
+    """Remembers what it was told; with ``stops`` it asks to stop once so many bytes were read."""
+
+    def __init__(self, stops: int | None = None) -> None:
+        self.notes: list[str] = []
+        self.files = 0
+        self.left = stops
+
+    @property
+    def stopping(self) -> bool:  # type: ignore[override]
+        return self.left is not None and self.left <= 0
+
+    def moved(self, size_bytes: int) -> None:
+        if self.left is not None:
+            self.left -= size_bytes
+
+    def finished(self, files: int) -> None:
+        self.files += files
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+
+def stored(folder: Path, *destinations: str) -> World:
+    """A day ago three files were stored."""
+    world = World(folder, destinations or ("nas",))
+    for path, content in CONTENTS.items():
+        world.write(path, content)
+    assert world.run().code == 0
+    world.later(days=1)
+    world.monitor = Listener()
+    return world
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> World:
+    return stored(tmp_path)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> World:
+    return stored(tmp_path, "nas", "tape")
+
+
+def check(world: World, **extent: object) -> CheckReport:
+    with world.ledger() as ledger:
+        report = check_job(world.job, ledger, Extent(**extent), Wish(command="check"), world.around())  # type: ignore[arg-type]
+    world.adopt_set_aside()
+    return report
+
+
+def spoil(world: World, path: str, destination: str = "nas") -> Path:
+    """Another content of the same size, at the same time: what only reading finds."""
+    file = world.at[destination] / path
+    file.write_bytes(bytes(len(CONTENTS[path])))
+    return file
+
+
+def records(world: World, destination: str = "nas") -> dict[str, Record]:
+    with world.ledger() as ledger:
+        found = [ledger.all_records("j", destination, dataset) for dataset in ledger.datasets("j")]
+        return {record.key: record for some in found for record in some}
+
+
+def events(world: World, kind: str) -> list[dict[str, object]]:
+    with world.ledger() as ledger:
+        return [dict(event.detail) for event in ledger.events() if event.kind == kind]
+
+
+def counted(report: CheckReport) -> tuple[int, int, int, int, int]:
+    return report.good.files, report.bad, report.mended, report.unreadable, report.exit_code
+
+
+def test_good_copies_are_proved_anew_and_nothing_else_is_said(one: World) -> None:
+    report = check(one)
+    assert counted(report) == (3, 0, 0, 0, 0)
+    assert report.good.size_bytes == 60
+    assert report.shown == []
+    for record in records(one).values():
+        assert record.proved_at_us == microseconds(one.now)
+        assert record.proof_kind is ProofKind.READBACK
+        assert record.stored_at_us < record.proved_at_us
+    assert isinstance(one.monitor, Listener)
+    assert (one.monitor.files, one.monitor.notes) == (3, [])
+    with one.ledger() as ledger:
+        row = ledger.runs("j", 1)[0]
+        assert (row.command, row.id) == ("check", report.run)
+        assert row.ended is not None
+
+
+def test_every_destination_is_checked(two: World) -> None:
+    spoil(two, "run/b", "tape")
+    report = check(two)
+    assert counted(report) == (5, 1, 0, 0, 4)
+    assert [(name, finding.record.key, done) for name, finding, done in report.shown] == [("tape", "run/b", "")]
+
+
+def test_a_wrong_and_a_lost_copy_are_said_written_down_and_proved_no_more(one: World) -> None:
+    spoil(one, "run/a")
+    (one.at["nas"] / "run/c").unlink()
+    report = check(one)
+    assert counted(report) == (1, 2, 0, 0, 4)
+    assert [(f.record.path, f.state, done) for _, f, done in report.shown] == [
+        ("run/a", "corrupt", ""), ("run/c", "lost", "")
+    ]  # fmt: skip
+    found = records(one)
+    assert {key for key, record in found.items() if record.proof_how == DISPROVED} == {"run/a", "run/c"}
+    assert found["run/a"].proof_kind is ProofKind.SIZE
+    [corrupt], [lost] = events(one, "found-corrupt"), events(one, "found-lost")
+    assert (corrupt["destination"], corrupt["key"]) == ("nas", "run/a")
+    assert (lost["destination"], lost["key"]) == ("nas", "run/c")
+    assert {path for path, _ in one.to_send()} == {"run/a", "run/c"}, "the next run sends them"
+    said = report.as_json()
+    assert (said["bad"], said["mended"], said["exit_code"]) == (2, 0, 4)
+    assert [finding["path"] for finding in said["findings"]] == ["run/a", "run/c"]  # type: ignore[attr-defined]
+
+
+def test_a_link_or_a_folder_in_its_place_is_no_copy(one: World) -> None:
+    for path in ("run/a", "run/b"):
+        (one.at["nas"] / path).unlink()
+    (one.at["nas"] / "run/a").symlink_to("c")
+    (one.at["nas"] / "run/b").mkdir()
+    report = check(one)
+    assert counted(report) == (1, 2, 0, 0, 4)
+    assert [finding.state for _, finding, _ in report.shown] == ["lost", "lost"]
+
+
+def test_no_copy_at_all_is_no_success(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("x", b"x")
+    world.run()
+    assert check(world, dataset="another").exit_code == 6
+
+
+def test_only_the_dataset_that_was_asked_for_is_checked(one: World) -> None:
+    with one.ledger() as ledger:
+        [dataset] = ledger.datasets("j")
+    assert check(one, dataset=dataset).good.files == 3
+    assert check(one, dataset=f"{dataset}2").good.files == 0
+
+
+def test_a_share_of_nothing_is_nothing_and_the_whole_is_all(one: World) -> None:
+    assert check(one, share=0.0).good.files == 0
+    assert check(one, share=1.0).good.files == 3
+
+
+def test_proofs_that_are_too_old_are_due_and_young_ones_are_not(one: World) -> None:
+    assert check(one, within=timedelta(days=2)).good.files == 0, "a day old, and no check before: none is due"
+    one.later(days=1.5)
+    assert check(one, within=timedelta(days=2)).good.files == 3
+    assert check(one, within=timedelta(days=2)).good.files == 0
+
+
+def test_what_is_due_is_a_share_of_what_lies_at_that_destination(two: World) -> None:
+    check(two)
+    two.later(days=1)
+    assert check(two, within=timedelta(days=3)).good.files == 2, "a third of three copies, at each of two places"
+
+
+def test_an_interrupted_check_says_so(one: World) -> None:
+    one.monitor = Listener(stops=1)
+    report = check(one)
+    assert report.exit_code == 130
+    assert report.good.files < 3
+
+
+# --- mending ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "lost"])
+def test_a_copy_is_mended_from_the_source(one: World, damage: str) -> None:
+    before = records(one)["run/a"]
+    wrong = spoil(one, "run/a")
+    if damage == "lost":
+        wrong.unlink()
+    report = check(one, repair=True)
+    assert counted(report) == (2, 1, 1, 0, 0)
+    assert [done for _, _, done in report.shown] == ["mended from the source"]
+    assert wrong.read_bytes() == CONTENTS["run/a"]
+    after = records(one)["run/a"]
+    assert after.proof_kind is ProofKind.READBACK
+    assert after.digest == before.digest
+    assert (after.source_mtime_ns, after.source_inode) == (before.source_mtime_ns, before.source_inode)
+    assert not one.to_send()
+    aside = sorted((one.at["nas"] / ".coldchain/set-aside").rglob("a"))
+    assert [file.read_bytes() for file in aside] == ([bytes(10)] if damage == "corrupt" else [])
+    assert not events(one, f"found-{damage}")
+    one.verify_manifests()
+
+
+def test_a_copy_is_mended_from_another_destination_when_the_source_is_gone(two: World) -> None:
+    (two.source / "run/a").unlink()
+    wrong = spoil(two, "run/a")
+    report = check(two, repair=True)
+    assert counted(report) == (5, 1, 1, 0, 0)
+    assert [done for _, _, done in report.shown] == ["mended from tape"]
+    assert wrong.read_bytes() == CONTENTS["run/a"]
+
+
+def test_a_source_that_changed_mends_nothing_and_another_destination_does(two: World) -> None:
+    two.write("run/a", b"another content")
+    wrong = spoil(two, "run/a")
+    report = check(two, repair=True)
+    assert [done for _, _, done in report.shown] == ["mended from tape"]
+    assert wrong.read_bytes() == CONTENTS["run/a"]
+    assert isinstance(two.monitor, Listener)
+    assert any("could not be mended from the source" in note for note in two.monitor.notes)
+
+
+def test_what_nobody_has_whole_stays_wrong_is_kept_and_is_said(two: World) -> None:
+    (two.source / "run/a").unlink()
+    for name in ("nas", "tape"):
+        spoil(two, "run/a", name)
+    report = check(two, repair=True)
+    assert counted(report)[1:] == (2, 0, 0, 4)
+    assert [done for _, _, done in report.shown] == ["", ""]
+    for name in ("nas", "tape"):
+        assert records(two, name)["run/a"].proof_how == DISPROVED
+        assert (two.at[name] / "run/a").read_bytes() == bytes(10), "what stands there is left"
+
+
+def test_an_older_version_is_mended_from_its_own_copy_and_never_from_the_newer_source(tmp_path: Path) -> None:
+    world = stored(tmp_path, "nas", "tape")
+    world.configure(f'on_change = "{OnChange.KEEP_BOTH.value}"')
+    world.write("run/a", b"second version")
+    assert world.run().code == 0
+    assert (world.at["nas"] / "run/a~v2").read_bytes() == b"second version"
+    wrong = spoil(world, "run/a")
+    report = check(world, repair=True)
+    assert [done for _, _, done in report.shown] == ["mended from tape"]
+    assert wrong.read_bytes() == CONTENTS["run/a"]
+    [older] = [record for key, record in records(world).items() if key == "run/a"]
+    assert older.digest != records(world)["run/a~v2"].digest
