@@ -9,6 +9,7 @@ import pytest
 
 from coldchain.config.values import OnChange
 from coldchain.ledger.columns import microseconds
+from coldchain.ledger.manifest_fields import stamped
 from coldchain.model import DISPROVED, ProofKind, Record
 from coldchain.monitor import SilentMonitor
 from coldchain.operate.check import CheckReport, Extent, check_job
@@ -173,8 +174,14 @@ def test_proofs_that_are_too_old_are_due_and_young_ones_are_not(one: World) -> N
 
 def test_what_is_due_is_a_share_of_what_lies_at_that_destination(two: World) -> None:
     check(two)
+    with two.ledger() as ledger:
+        [dataset] = ledger.datasets("j")
+        [some] = [record for record in ledger.stored("j", "tape", dataset) if record.path == "run/a"]
+        invented = [some._replace(path=f"x{number}", key=f"x{number}") for number in range(9)]
+        ledger.rebuild(1, "j", dataset, "tape", invented, two.now)
     two.later(days=1)
-    assert check(two, within=timedelta(days=3)).good.files == 2, "a third of three copies, at each of two places"
+    report = check(two, within=timedelta(days=3))
+    assert counted(report)[:2] == (4, 1), "a third of 3 copies at one place, of 12 at the other, of which one is lost"
 
 
 def test_an_interrupted_check_says_so(one: World) -> None:
@@ -199,6 +206,7 @@ def test_a_copy_is_mended_from_the_source(one: World, damage: str) -> None:
     assert wrong.read_bytes() == CONTENTS["run/a"]
     after = records(one)["run/a"]
     assert after.proof_kind is ProofKind.READBACK
+    assert after.proved_at_us == microseconds(one.now)
     assert after.digest == before.digest
     assert (after.source_mtime_ns, after.source_inode) == (before.source_mtime_ns, before.source_inode)
     assert not one.to_send()
@@ -206,6 +214,9 @@ def test_a_copy_is_mended_from_the_source(one: World, damage: str) -> None:
     assert [file.read_bytes() for file in aside] == ([bytes(10)] if damage == "corrupt" else [])
     assert not events(one, f"found-{damage}")
     one.verify_manifests()
+    [manifest] = (one.at["nas"] / ".coldchain/manifests").rglob("*.json")
+    [line] = [line for line in manifest.read_text().splitlines() if '"path":"run/a"' in line]
+    assert f'"proved":"{stamped(one.now)}"' in line, "the manifest tells of it"
 
 
 def test_a_copy_is_mended_from_another_destination_when_the_source_is_gone(two: World) -> None:
@@ -225,6 +236,23 @@ def test_a_source_that_changed_mends_nothing_and_another_destination_does(two: W
     assert wrong.read_bytes() == CONTENTS["run/a"]
     assert isinstance(two.monitor, Listener)
     assert any("could not be mended from the source" in note for note in two.monitor.notes)
+
+
+def test_an_origin_that_is_gone_as_well_ends_no_check(two: World) -> None:
+    (two.source / "run/a").unlink()
+    spoil(two, "run/a")
+    (two.at["tape"] / "run/a").unlink()
+    assert counted(check(two, repair=True)) == (4, 2, 0, 0, 4)
+
+
+def test_where_no_file_of_ours_is_borne_a_repair_leaves_none(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure(nas="marker = false")
+    world.write("run/a", CONTENTS["run/a"])
+    assert world.run().code == 0
+    (world.at["nas"] / "run/a").unlink()
+    assert counted(check(world, repair=True)) == (0, 1, 1, 0, 0)
+    assert [str(file.relative_to(world.at["nas"])) for file in world.at["nas"].rglob("*")] == ["run", "run/a"]
 
 
 def test_what_nobody_has_whole_stays_wrong_is_kept_and_is_said(two: World) -> None:

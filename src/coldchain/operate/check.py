@@ -204,6 +204,9 @@ def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run:
     """
     record = finding.record
     for name, place, entry in _origins(opened_job, ledger, aim, finding):
+        if finding.state == "unreadable" and not _is_whole(place, entry.path, finding):
+            around.monitor.note(f"{aim.name}: {record.key} is not to be had whole from {name}")
+            continue
         try:
             target = _target(aim, finding, run, opened_job.writer.owner)
         except StoreError as error:
@@ -229,6 +232,12 @@ def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run:
         if isinstance(outcome, Trouble):
             around.monitor.note(f"{aim.name}: {record.key} could not be mended from {name}: {outcome.reason}")
     return ""
+
+
+def _is_whole(place: Place, key: str, finding: Finding) -> bool:
+    """Whether the recorded bytes can be read there: a copy that cannot be set aside is taken away only for these."""
+    (there,) = check_batch(CheckBatch(place, ((finding.dataset, finding.record._replace(key=key)),)))
+    return there.state == "good"
 
 
 def _source_entry(record: Record) -> Entry:
