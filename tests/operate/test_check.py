@@ -65,9 +65,7 @@ def two(tmp_path: Path) -> World:
 
 def check(world: World, **extent: object) -> CheckReport:
     with world.ledger() as ledger:
-        report = check_job(world.job, ledger, Extent(**extent), Wish(command="check"), world.around())  # type: ignore[arg-type]
-    world.adopt_set_aside()
-    return report
+        return check_job(world.job, ledger, Extent(**extent), Wish(command="check"), world.around())  # type: ignore[arg-type]
 
 
 def spoil(world: World, path: str, destination: str = "nas") -> Path:
@@ -236,6 +234,16 @@ def test_a_source_that_changed_mends_nothing_and_another_destination_does(two: W
     assert wrong.read_bytes() == CONTENTS["run/a"]
     assert isinstance(two.monitor, Listener)
     assert any("could not be mended from the source" in note for note in two.monitor.notes)
+
+
+def test_p05_what_cannot_be_set_aside_is_not_written_over(one: World) -> None:
+    wrong = spoil(one, "run/a")
+    (one.at["nas"] / ".coldchain/set-aside").write_bytes(b"a file, where a folder would be needed")
+    report = check(one, repair=True)
+    assert counted(report) == (2, 1, 0, 0, 4)
+    assert wrong.read_bytes() == bytes(10)
+    assert isinstance(one.monitor, Listener)
+    assert any("run/a could not be set aside" in note for note in one.monitor.notes)
 
 
 def test_an_origin_that_is_gone_as_well_ends_no_check(two: World) -> None:
