@@ -6,6 +6,7 @@ in a spool; what is kept is only counted.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -37,14 +38,32 @@ WAVES = 3
 """Ordinary files; markers of something within a dataset; markers of the whole dataset."""
 
 
+class _Count:
+    """A tally that grows: a million files are counted by adding numbers."""
+
+    __slots__ = ("files", "size_bytes")
+
+    def __init__(self) -> None:
+        self.files = self.size_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        self.files += 1
+        self.size_bytes += size_bytes
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(self.files, self.size_bytes)
+
+
 @dataclass(slots=True)
 class DatasetDraft:
     """One dataset of the draft."""
 
     dataset: Dataset
-    selected: Tally = Tally()
-    kept: dict[str, Tally] = field(default_factory=dict)
-    """Files that are verified already, per destination; of those that are not kept everywhere as well."""
+    destinations: tuple[str, ...] = ()
+    _selected: _Count = field(default_factory=_Count)
+    _kept: dict[tuple[str, ...], _Count] = field(default_factory=lambda: defaultdict(_Count))
+    """By all the destinations that keep a file together, of which there are few."""
     recent: Recent = NONE_RECENT
     looks: Iterable[Look] = ()
     """What the ledger shall remember of files whose stamps lie in the future; read it once, dataset by dataset."""
@@ -54,6 +73,26 @@ class DatasetDraft:
     to_read: Tally = Tally()
     """At most: an instrument may hold some of them back."""
     judged: Judged = field(default_factory=Judged)
+
+    @property
+    def selected(self) -> Tally:
+        """What the job selects of it."""
+        return self._selected.tally
+
+    @property
+    def kept(self) -> dict[str, Tally]:
+        """Files that are verified already, per destination; of those that are not kept everywhere as well."""
+        return {
+            name: sum((count.tally for names, count in self._kept.items() if name in names), Tally())
+            for name in self.destinations
+        }
+
+    def count(self, size_bytes: int, kept: tuple[str, ...], *, first_of_entry: bool) -> None:
+        """Count the next action."""
+        if first_of_entry:
+            self._selected.add(size_bytes)
+        if kept:
+            self._kept[kept].add(size_bytes)
 
 
 @dataclass(slots=True)
@@ -73,24 +112,24 @@ class Draft:
 
     def begin(self, dataset: Dataset) -> DatasetDraft:
         """The next actions belong to this dataset."""
-        self.datasets.append(DatasetDraft(dataset, kept=dict.fromkeys(self.destinations, Tally())))
+        self.datasets.append(DatasetDraft(dataset, self.destinations))
         return self.datasets[-1]
 
     def add(self, action: Action, *, first_of_entry: bool = True, wave: int = 0) -> None:
         """Take the next action; ``first_of_entry`` is False for a further action about the same file."""
         draft = self.datasets[-1]
-        one = Tally(1, action.size_bytes if isinstance(action, Refuse) else action.entry.size_bytes)
-        if not isinstance(action, Refuse):
-            for name in action.kept:
-                draft.kept[name] += one
-        if first_of_entry:
-            draft.selected += one
+        if isinstance(action, Refuse):
+            draft.count(action.size_bytes, (), first_of_entry=first_of_entry)
+        else:
+            draft.count(action.entry.size_bytes, action.kept, first_of_entry=first_of_entry)
+            if isinstance(action, Keep):
+                return
         draft.unsettled += isinstance(action, Hold)
         if isinstance(action, Send):
+            one = Tally(1, action.entry.size_bytes)
             self.to_read += one
             draft.to_read += one
-        if not isinstance(action, Keep):
-            self._waves[wave].append((len(self.datasets) - 1, action))
+        self._waves[wave].append((len(self.datasets) - 1, action))
 
     def remember(self, look: Look) -> None:
         """Take what the ledger shall remember of a file of this dataset."""

@@ -102,8 +102,10 @@ def plan(differences: Iterator[Difference], aims: Sequence[Aim], settling: Settl
 
 
 def _decide(aim: Aim, entry: Entry, change: Change) -> Target | Refuse | None:
-    key = aim.layout.key(entry.path)
     aim.stored += change is UNCHANGED or getattr(change, "record", None) is not None
+    if change is UNCHANGED and not aim.rules.confuses:  # it stands there under its name: the place keeps that
+        return None
+    key = aim.layout.key(entry.path)
     if reason := _refusal(aim, key):
         return Refuse(entry.path, entry.size_bytes, reason, aim.name)
     if 0 < aim.largest_bytes < entry.size_bytes:

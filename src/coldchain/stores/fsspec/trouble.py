@@ -9,7 +9,6 @@ import contextlib
 import ftplib
 import json
 import re
-from xml.etree.ElementTree import ParseError
 
 from coldchain.errors import (
     Denied,
@@ -87,7 +86,7 @@ def _of_ftp(error: Exception, *, url: str, key: str) -> StoreError:
 
 def _of_connection(error: Exception, *, url: str, key: str) -> StoreError:
     name = type(error).__name__
-    if isinstance(error, ParseError | json.JSONDecodeError):
+    if isinstance(error, SyntaxError | json.JSONDecodeError):  # the ParseError of XML is a SyntaxError
         # a server that meets trouble amid a listing has already said 207, and can only break off
         return Unreliable(f"the server's answer is cut short or garbled ({name})", url=url, key=key)
     if isinstance(error, ConnectionRefusedError) or name in {"ConnectError", "ConnectTimeout", "gaierror"}:

@@ -14,6 +14,7 @@ import stat as stats
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from threading import Lock
 
 from coldchain.model import Entry
@@ -153,7 +154,10 @@ class PosixRoot:
 
     def stat_names(self, folder: str) -> _Stat:
         """A function that looks at names in one folder, for listings."""
-        return _Stat(self._folder(folder))
+        opened = self._folder(folder)
+        stat = _Stat(os.stat, dir_fd=opened.fd, follow_symlinks=False)
+        stat.folder = opened
+        return stat
 
     def open(self, key: str) -> int:
         """Open for reading; does not wait for pipes, and leaves no controlling terminal."""
@@ -374,13 +378,7 @@ def _unless_refused() -> Iterator[None]:
             raise
 
 
-class _Stat:
-    """Looks at names in one open folder."""
+class _Stat(partial[os.stat_result]):
+    """Looks at names in one open folder, which stays open for as long: a partial, for each call counts."""
 
-    __slots__ = ("_folder",)
-
-    def __init__(self, folder: _Folder) -> None:
-        self._folder = folder
-
-    def __call__(self, name: str) -> os.stat_result:
-        return os.stat(name, dir_fd=self._folder.fd, follow_symlinks=False)
+    folder: _Folder
