@@ -41,6 +41,9 @@ def main() -> int:
             place = folder / f"cycle-{number:05}"
             try:
                 verdict = play_cycle(plan, place, weed, proxy)
+            except KeyboardInterrupt:
+                print(f"interrupted in cycle {number}")
+                break
             except Exception as error:
                 _lament(plan, place, error)
                 return 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from coldchain.simulate.base import Options, open_simulator
 from coldchain.simulate.play import play
 from coldchain.simulate.steps import Close, Mark, Open, Opening, Remove, Rename, Step
+from coldchain.testing.oracle import read_tree
 from tests.soak.plan import Plan
 
 SCALE = 0.04
@@ -42,6 +43,8 @@ class Bench:
             self._note(progress.step)
             if self._stop.is_set():
                 return
+        for path, content in read_tree(self.folder).items():  # what a crash left open is closed now
+            self.history.setdefault(path, set()).add(content)
 
     def _again(self, step: Step) -> Step:
         """What a rig keeps for all its sessions is gone on with."""

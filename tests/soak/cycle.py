@@ -18,7 +18,7 @@ from tests.soak.striking import BEGINNINGS, End
 from tests.stores.s3.proxy import Proxy
 
 FIRST = datetime(2022, 5, 23, 15, 54, tzinfo=UTC)
-BETWEEN = timedelta(days=1)
+BETWEEN = timedelta(days=7)
 COMMANDS = 6
 """So many commands may be needed to converge once every fault is over."""
 QUICK_S, SLOWEST = 4.0, 4.0

@@ -17,6 +17,8 @@ from tests.soak.acquiring import Bench
 from tests.soak.carrier import Carrier, Done, Violation
 
 _SHOWN = 5
+_KEPT = re.compile(r"\.coldchain/(set-aside|generations)/.+")
+"""What coldchain keeps and nobody asked for: what a repair moved away, lists of datasets as they were."""
 
 
 def insist(broken: Iterable[str], where: str) -> None:
@@ -86,9 +88,8 @@ def ask_oracle(carrier: Carrier, done: Done, bench: Bench, media: Mapping[str, P
     here = read_tree(bench.folder)
     told = states(carrier, done, here, media)
     told += [(path, name, "verified") for path in bench.cleared for name in media]
-    aside = re.compile(r"\.coldchain/set-aside/.+")
     strangers = {
-        name: {key: content for key, content in read_tree(root).items() if aside.fullmatch(key)}
+        name: {key: content for key, content in read_tree(root).items() if _KEPT.fullmatch(key)}
         for name, root in media.items()
     }
     evidence = Evidence(

@@ -105,11 +105,12 @@ def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
 def _unswept(ledger: Ledger, job: Job) -> set[str]:
     """The destinations with which the last run that served them did not come well to its end, or none ever did.
 
-    A run may serve only some of them, and may lose one on its way.
+    A run may serve only some of them, and may lose one on its way.  A ledger that was rebuilt may have been put back to
+    before a run that was killed, and know nothing of it.
     """
     unknown, unswept = {destination.name for destination in job.destinations}, set[str]()
     for row in ledger.runs(job.name, _RUNS_ASKED):
-        if row.ended is None or not unknown:
+        if row.ended is None or not unknown or row.command == "rebuild":
             break
         datasets = row.summary.get("datasets")
         lots = [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
