@@ -43,7 +43,8 @@ class Lab:
         for root in self.at.values():
             root.mkdir(exist_ok=True)
         (folder / "coldchain.toml").write_text(self.configure(said))
-        assert self.type("init", "rig").returncode == 0
+        made = self.type("init", "rig")
+        assert made.returncode == 0, made.stderr
         self._said = folder / "said.txt"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -106,10 +107,10 @@ class Lab:
         self.process.wait()
         self.process = None
 
-    def close(self, *, codes: tuple[int, ...] = (0,)) -> None:
+    def close(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            assert self.process.wait(30) in codes, self.said
+            assert self.process.wait(30) == 0, self.said
             self.process = None
 
     @property

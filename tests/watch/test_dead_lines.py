@@ -119,8 +119,11 @@ def test_a_mail_server_that_says_nothing_holds_up_nobody(tmp_path: Path) -> None
             until(lambda: "two/0" in lab.stored(), "the others", 60)
             assert "a message waits" not in lab.said, "the server is given up after 20 s: it was waited for"
             assert lab.type("stop").returncode == 0
+            assert lab.process is not None
+            assert lab.process.wait(30) == 0
+            lab.process = None
         finally:
-            lab.close(codes=(0, 130))
+            lab.close()
     until(lambda: lab.waiting_messages() == 1, "it is not lost")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -23,24 +22,10 @@ from tests.stores.smb.conftest import credentials as share_credentials
 from tests.stores.smb.conftest import own_samba
 from tests.stores.smb.serving import PREFIX
 from tests.stores.smb.serving import Server as ShareServer
+from tests.watch.elsewhere import Elsewhere
 from tests.watch.lab import Lab, until
 
 __all__ = ["bucket_credentials", "own_samba", "share_credentials", "weed"]
-
-
-class Elsewhere(Lab):
-    """A job whose source or destination is no folder; ``more`` are further lines of the configuration."""
-
-    def __init__(self, folder: Path, *, source: str = "", url: str = "near", more: str = "", job: str = "") -> None:
-        self._source, self._url, self._more, self._job = source, url, more, job
-        super().__init__(folder)
-
-    def configure(self, said: dict[str, str]) -> str:
-        """The text of the configuration."""
-        lines = ["version = 1", "[jobs.rig]", f"source = {self._source or json.dumps(str(self.source))}"]
-        lines += ['destinations = ["near"]', 'settle = "1 s"', self._job]
-        lines += ["[destinations.near]", f'url = "{self._url}"', self._more, ""]
-        return "\n".join(lines)
 
 
 def in_bucket(server: BucketServer, bucket: str) -> dict[str, str]:
