@@ -78,6 +78,38 @@ def test_p18_a_file_is_ready_when_it_was_left_alone(
     assert bool(looks) is (ahead and not ready), "what waits and bears no true time is remembered, and nothing else"
 
 
+def test_a_look_from_a_clock_that_was_set_back_counts_from_now() -> None:
+    looks: list[Look] = []
+    settling = Settling(TEN, NOW, {"f": (FUTURE, since(-99))}.get, lambda path: "", remember=looks.append)
+    assert settling.reason_to_wait(FUTURE)
+    assert looks == [(FUTURE, since(0))]
+
+
+def test_the_moment_at_which_the_first_file_will_be_ready_is_known() -> None:
+    settling = Settling(TEN, NOW, {"f": (FUTURE, since(4))}.get, lambda path: "")
+    for entry, first in ((seen(MIN), since(1)), (seen(5 * MIN), since(5)), (FUTURE, since(5))):
+        assert settling.reason_to_wait(entry)
+        assert settling.recent.first_us == first
+    assert settling.recent.files == 3
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(seconds=0), "0 s"),
+        (timedelta(seconds=119), "119 s"),
+        (timedelta(seconds=120), "2 min"),
+        (timedelta(minutes=119), "119 min"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=2), "2 days"),
+    ],
+)
+def test_ages_are_said_in_whole_units(age: timedelta, words: str) -> None:
+    said = Settling(timedelta(days=30), NOW, lambda path: None, lambda path: "").reason_to_wait(seen(age))
+    assert said == f"modified {words} ago; it must be left alone for 30 days"
+
+
 def test_p18_an_open_file_is_not_ready_however_old() -> None:
     busy = Settling(TEN, NOW, lambda path: None, lambda path: f"{path} is open")
     assert busy.reason_to_wait(seen(99 * MIN)) == "f is open"
