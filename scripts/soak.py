@@ -74,9 +74,10 @@ def _arguments() -> argparse.Namespace:
 
 def _line(plan: Plan, verdict: Verdict) -> str:
     strikes = " ".join(strike.fault for strike in plan.strikes)
+    by_hand = f", {verdict.by_hand} copies taken away by hand" if verdict.by_hand else ""
     return (
         f"cycle {plan.number:<4} seed {plan.seed}  {_manner(plan)}  [{strikes}]  "
-        f"{verdict.commands} commands to converge, {verdict.files} files, {verdict.duration_s:.0f} s  ok"
+        f"{verdict.commands} commands to converge{by_hand}, {verdict.files} files, {verdict.duration_s:.0f} s  ok"
     )
 
 

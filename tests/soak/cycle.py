@@ -26,6 +26,7 @@ QUICK_S, SLOWEST = 4.0, 4.0
 later, else a fault would meet a program that has only just started; but at most this many times."""
 _TICK_S = 0.05
 _STALE = "it is an older copy"
+_STRANGE = "the stored copy is no longer what was stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Verdict:
     files: int
     commands: int
     """How many it took until everything was verified."""
+    by_hand: int
+    """Copies that a person had to take away for that (see ``Scene.clear_the_way``)."""
     aside: int
     """How often a carrier came to an end, or to its death, while faults struck."""
     duration_s: float
@@ -54,7 +57,7 @@ def play_cycle(plan: Plan, folder: Path, weed: Weed, proxy: Proxy) -> Verdict:
         scene.insist_on_claims("when faults were over")
         done, commands = _converge(scene)
         files = _judge(scene, done)
-        return Verdict(files, commands, len(scene.carrier.ended), time.monotonic() - begun)
+        return Verdict(files, commands, scene.by_hand, len(scene.carrier.ended), time.monotonic() - begun)
 
 
 def _prepare(scene: Scene) -> None:
@@ -123,10 +126,17 @@ def _help(scene: Scene, done: Done) -> int:
         scene.carrier.command("rebuild", "j")
         scene.is_put_back = False
         return 1
+    scene.clear_the_way(_strange(done))
     if any(scene.altered.values()):
         scene.carrier.command("check", "j", "--repair", "--json")
         return 1
     return 0
+
+
+def _strange(done: Done) -> set[tuple[str, str]]:
+    """Copies that a run did not expect as they are."""
+    lists = [dataset["troubles"] for report in done.told("coldchain-report") for dataset in report["datasets"]]
+    return {(one["destination"], one["path"]) for troubles in lists for one in troubles if _STRANGE in one["reason"]}
 
 
 def _only_held(done: Done) -> bool:
@@ -154,6 +164,7 @@ def _mend(scene: Scene) -> int:
     }
     missed = [f"{name}: {key}" for name, keys in damaged.items() for key in keys if (name, key) not in found]
     insist(missed, f"a check that ended with {done.code} did not find what was altered")
+    scene.clear_the_way(found)
     return commands + _repair(scene)
 
 

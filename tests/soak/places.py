@@ -42,6 +42,9 @@ class Place(Protocol):
     def alter(self, key: str) -> bool:
         """Flip a bit of what is stored; False when nothing stands there."""
 
+    def take_away(self, key: str) -> None:
+        """As a person would who was told that it is in the way."""
+
     def heal(self) -> None:
         """End every fault."""
 
@@ -110,6 +113,9 @@ class Card:
     def alter(self, key: str) -> bool:
         return _alter(self.medium() / key)
 
+    def take_away(self, key: str) -> None:
+        (self.medium() / key).unlink()
+
     def heal(self) -> None:
         self.clear()
         self.mounted.heal()
@@ -169,6 +175,9 @@ class Share:
     def alter(self, key: str) -> bool:
         return _alter(self.medium() / key)
 
+    def take_away(self, key: str) -> None:
+        (self.medium() / key).unlink()
+
     def heal(self) -> None:
         self.rules.clear()
         self.tell()
@@ -217,6 +226,9 @@ class Bucket:
         content = found["Body"].read()
         client.put_object(**name, Body=flipped(content), Metadata=found["Metadata"])
         return bool(content)
+
+    def take_away(self, key: str) -> None:
+        self.weed.server.client.delete_object(Bucket=self.bucket, Key=f"data/{key}")
 
     def suspend(self) -> None:
         if self.weed.pid is not None:

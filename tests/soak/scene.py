@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from coldchain.testing.oracle import read_tree
@@ -47,6 +47,7 @@ class Scene(contextlib.ExitStack):
         """The ledger was replaced by an older copy of itself."""
         self.slowness = 1.0
         """How much longer everything takes here than on a machine that has nothing else to do."""
+        self.by_hand = 0
         self.first_files: list[str] = []
         """What an undisturbed run verified at every place, and nobody will write to again."""
         self._configure()
@@ -130,6 +131,21 @@ class Scene(contextlib.ExitStack):
             name: {key for key, content in self.altered[name].items() if tree.get(key) == content}
             for name, tree in trees.items()
         }
+
+    def clear_the_way(self, named: Collection[tuple[str, str]]) -> None:
+        """Take away versions that nobody can replace any more, of the copies (place, key) that are said to be strange.
+
+        A run that is killed after it published a version and before it recorded that leaves a file that the ledger
+        does not know; when the source changes again before the next run, that is neither the old version nor the new
+        one, and is left alone as if somebody had edited it.
+        """
+        here = read_tree(self.bench.folder)
+        for name, place in self.places.items():
+            for key, content in read_tree(place.medium()).items():
+                is_late = content in self.bench.history.get(key, ()) and content != here.get(key, content)
+                if is_late and (name, key) in named and key not in self.altered[name]:
+                    place.take_away(key)
+                    self.by_hand += 1
 
     def heal(self) -> None:
         """End every fault."""
