@@ -124,7 +124,7 @@ def adc(content: bytes) -> bool:
     tables = [read_table([content], new=new) for new in (True, False)]
     if len(content) < 32 << 10:
         for new, table in zip((True, False), tables, strict=True):
-            for size in (1, 7, 4096):
+            for size in (1, 7, 4096) if len(content) < 1024 else (1000,):
                 pieces = [content[at : at + size] for at in range(0, len(content), size)]
                 assert read_table(pieces, new=new) == table, "the pieces of a table are no part of it"
     for table in tables:

@@ -117,6 +117,8 @@ def cron(content: bytes) -> bool:
     assert crontab.holds(changed, TASK, NOW)
     rest = crontab.without_block(text, TASK.mark)
     assert changed.startswith(rest), "lines of somebody else were changed"
+    if crontab.without_block(rest, TASK.mark) != rest:
+        return False  # blocks within blocks: what is around the inner one is a block again
     left = crontab.without_block(changed, TASK.mark)
     assert left == (rest if not rest or rest.endswith("\n") else rest + "\n")
     return TASK.mark in crontab.marks(changed)
