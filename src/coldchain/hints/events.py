@@ -19,6 +19,9 @@ _IDENTITY_EVERY_S = 1.0
 _BURST = 2000
 """So many changes at once may have been too many for the queue of the system, and watchfiles (1.3) does not pass on
 that it overflowed: its ``event.paths.first()`` is None for that event."""
+_QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+_EVENTS_A_CHANGE = 8
+"""One new file is told of by some events: it was made, opened, written to, closed."""
 _TRIES = 3
 _FORGIVEN_S = 600.0
 
@@ -37,6 +40,7 @@ class Events:
         self._identity: tuple[int, int] | None = None
         self._asked = 0.0
         self._failures: list[float] = []
+        self._burst = _BURST
         self._other: Ear | None = None
         self._open()
 
@@ -68,7 +72,7 @@ class Events:
             self._other.close()
 
     def _hints(self, found: set[tuple[int, str]]) -> Hints:
-        if len(found) >= _BURST:
+        if len(found) >= self._burst:
             return Hints(everywhere="so much changed at once that events may be lost")
         root = self._folder.rstrip(os.sep) + os.sep
         paths = {path.removeprefix(root) for _, path in found if path.startswith(root)}
@@ -102,6 +106,7 @@ class Events:
         self._identity = self._who()
         if self._identity is None:
             return
+        self._burst = _burst()
         try:
             self._notify = RustNotify([self._folder], False, False, 300, True, True)
         except (OSError, UnicodeError, RuntimeError):  # no watches left (max_user_watches), or it went away just now
@@ -116,3 +121,11 @@ class Events:
             self.how = f"{self._other.how}, as events fail here"
         elif self._identity is not None:
             self._open()
+
+
+def _burst() -> int:
+    """How many changes at once make a full queue likely; somebody may have made it shorter than usual (16,384)."""
+    try:
+        return min(_BURST, max(1, int(_QUEUE.read_text()) // _EVENTS_A_CHANGE))
+    except (OSError, ValueError):  # not Linux
+        return _BURST
