@@ -10,7 +10,9 @@ import pytest
 from coldchain.config.values import OnChange
 from coldchain.model import ProofKind, Record, Tally
 from coldchain.monitor import SilentMonitor
-from coldchain.steps.recollect import RebuildReport
+from coldchain.steps.identify import Writer, identify_destination
+from coldchain.steps.recollect import RebuildReport, Recollection
+from coldchain.stores.base import open_store
 from tests.faults.world import World
 
 
@@ -76,6 +78,7 @@ def test_what_is_known_already_is_counted_and_left(world: World) -> None:
 
 def test_what_this_ledger_knows_less_of_is_learnt_from_the_manifest(world: World) -> None:
     kept = world.ledger_file.read_bytes()
+    world.write("run/a0", b"new")
     world.write("run/c", b"new")
     world.write("run/b", b"another b, longer")
     assert world.run().code == 0
@@ -88,6 +91,23 @@ def test_what_this_ledger_knows_less_of_is_learnt_from_the_manifest(world: World
         key: record._replace(proof_how="") for key, record in known.items()
     }, "also that the older b is superseded"
     assert report.known == 2 * 2
+
+
+def test_of_a_copy_that_was_replaced_since_the_newer_version_is_learnt_and_the_older_forgotten(tmp_path: Path) -> None:
+    world = World(tmp_path, ("nas", "tape"))
+    for path in ("run/a", "run/b"):
+        world.write(path, b"first")
+    assert world.run().code == 0
+    kept = world.ledger_file.read_bytes()
+    world.later(hours=1)
+    world.write("run/b", b"second version")
+    assert world.run().code == 0
+    known = {name: records(world, name) for name in world.at}
+    lose(world)
+    world.ledger_file.write_bytes(kept)
+    report = world.rebuild()
+    assert (report.exit_code, report.known, report.rebuilt) == (0, 2, Tally(2, 28))
+    assert {name: records(world, name) for name in world.at} == known
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -117,6 +137,7 @@ def test_a_lost_copy_alone_is_incomplete_and_no_damage(world: World) -> None:
     ("change", "said"),
     [
         ((b'"job":"j"', b'"job":"i"'), "another place or job"),
+        ((b'"destination":"', b'"destination":"0'), "another place or job"),
         ((b'"size_bytes":10', b'"size_bytes":11'), "not what was written"),
     ],
 )
@@ -126,7 +147,7 @@ def test_p08_nothing_of_a_manifest_that_is_wrong_anywhere_is_believed(
     file = manifest(world)
     text = file.read_bytes().replace(*change)
     if said == "another place or job":
-        text = resealed(text)
+        text = resealed(text)  # nothing else is wrong with it
     file.write_bytes(text)
     lose(world)
     report = world.rebuild()
@@ -144,6 +165,25 @@ def resealed(text: bytes) -> bytes:
     *lines, end, footer = text.splitlines(keepends=True)
     fields = json.loads(b"{" + footer) | {"digest": f"sha256:{hashlib.sha256(b''.join(lines)).hexdigest()}"}
     return b"".join([*lines, end, json.dumps(fields).encode()[1:] + b"\n"])
+
+
+def test_p05_of_another_ledger_nothing_is_learnt_where_one_is_named(world: World) -> None:
+    with world.ledger() as ledger:
+        lost = ledger.id
+    lose(world)
+    place = world.job.destinations[0].place
+    store = open_store(place)
+    learnt = []
+    with world.ledger() as ledger:
+        run = ledger.begin_run("j", "run", world.now)
+        identity = identify_destination(Writer("j", world.host), world.job.destinations[0], store, None)
+        ledger.see_destination("j", "nas", place.url, identity, world.now)
+        for author in ("another", lost):
+            recollection = Recollection(ledger, run, store, place, world.around())
+            recollection.recollect("j", identity.id, quick=True, ledger=author)
+            learnt.append((recollection.report.manifests, recollection.report.rebuilt.files))
+    store.close()
+    assert learnt == [(0, 0), (1, 3)]
 
 
 def test_what_else_lies_in_the_folder_of_manifests_is_no_manifest(world: World) -> None:
