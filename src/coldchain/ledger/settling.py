@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Insert, delete, select
 
 from coldchain.ledger.columns import blob, nanoseconds, signed, text, unsigned
 from coldchain.ledger.database import Database
@@ -43,10 +42,20 @@ class Settling:
         with self._database.write() as connection:
             number = self._places.dataset_to_write(connection, job, dataset)
             connection.execute(delete(looks).where(looks.c.dataset_id == number))
-            insert = (postgresql if self._database.is_postgres else sqlite).insert(looks).on_conflict_do_nothing()
+            insert = _insert_new(is_postgres=self._database.is_postgres)
             while some:
                 connection.execute(insert, [_row(number, *look) for look in some])
                 some = list(islice(rest, _PAGE))
+
+
+def _insert_new(*, is_postgres: bool) -> Insert:
+    if is_postgres:
+        from sqlalchemy.dialects import postgresql  # see ``driving``
+
+        return postgresql.insert(looks).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(looks).on_conflict_do_nothing()
 
 
 class _Remembered:

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from coldchain.errors import NotFound, Unreliable
 from coldchain.model import Entry, Oddity
 from coldchain.stores.objects.sorting import in_order
+from coldchain.stores.s3.connection import _moment
 from coldchain.stores.s3.store import S3Store
 from tests.stores.s3.serving import Server
 
@@ -159,3 +161,20 @@ def test_a_listing_that_the_server_cuts_short_is_an_error(moto: Server, there: s
     call.url = ""  # type: ignore[attr-defined]
     with pytest.raises(Unreliable):
         list(telling(moto.store(there), call, ordered=False).list())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-21T13:14:15.123Z",
+        "2026-11-21T13:14:15Z",
+        "2026-11-21T13:14:15+02:00",
+        "2026-11-21T13:14:15.123456789Z",
+        "2026-11-21T13:14:15",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "1422172800",
+        1422172800,
+    ],
+)
+def test_a_time_is_what_botocore_says_it_is(said: object) -> None:
+    assert _moment(said) == import_module("botocore.utils").parse_timestamp(said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -69,6 +71,8 @@ def _client(where: Where, patience: Patience) -> tuple[Any, Any]:
         session = boto3.Session(
             profile_name=manner.profile or None, region_name=manner.region or None, **_rights(where.secret)
         )
+        factory = session._session.get_component("response_parser_factory")
+        factory.set_parser_defaults(timestamp_parser=_moment)
         region = None if session.region_name else "us-east-1"  # servers of one's own take any, Amazon's redirect
         client = session.client(
             "s3", endpoint_url=manner.endpoint or None, region_name=region, config=configuration.Config(**config)
@@ -76,6 +80,17 @@ def _client(where: Where, patience: Patience) -> tuple[Any, Any]:
         return client, session.get_credentials()
     except (errors.BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"s3: {error}") from error
+
+
+def _moment(said: Any) -> datetime:
+    """A time in an answer: a listing brings one for each key, and botocore's own parser takes ten times as long."""
+    if isinstance(said, str) and said[10:11] == "T":
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(said)
+            if moment.tzinfo is not None:
+                return moment
+    found: datetime = import_module("botocore.utils").parse_timestamp(said)
+    return found
 
 
 def _rights(secret: Secret | None) -> dict[str, str]:
