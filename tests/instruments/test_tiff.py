@@ -195,3 +195,15 @@ def test_every_real_tiff_of_a_microscope_is_whole_and_no_shorter_one_is(data: Pa
         found = flaw(content[:-61])
         assert found is not None, path
         assert found.cut
+
+
+def test_a_list_that_all_directories_point_to_is_not_followed_without_end() -> None:
+    """Else a file of eight megabytes would be worked on for a minute, and one of sixty for an hour."""
+    directories, numbers = 100, 1 << 21
+    start = 8 + 18 * directories
+    chain = b"".join(
+        struct.pack("<HHHIII", 1, 273, 4, numbers, start, 8 + 18 * (one + 1) if one + 1 < directories else 0)
+        for one in range(directories)
+    )
+    found = flaw(b"II*\0" + struct.pack("<I", 8) + chain + bytes(4 * numbers))
+    assert found == Flaw("its lists of strips are too long to be followed", cut=False)

@@ -8,6 +8,8 @@ import os
 import subprocess
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -245,6 +247,7 @@ def test_the_error_names_the_file_and_says_what_to_do() -> None:
         {"proof": "oath"},
         {"proved": "2026-01-01T00:00:00"},
         {"stored": 5},
+        {"stored": "9999-12-31T23:59:59-23:59"},
         {"path_b64": "!"},
         {"path_b64": 5},
         {"how": None},
@@ -260,6 +263,11 @@ def test_p15_a_hostile_line_is_refused_even_when_the_digest_is_right(change: dic
     }
     with pytest.raises(ManifestDamaged, match="file 1 of its list"):
         read([*lines, b"],\n", json.dumps(footer).encode()[1:] + b"\n"])
+
+
+def test_a_time_of_long_ago_is_written_so_that_it_can_be_read() -> None:
+    header = replace(HEADER, written=datetime(26, 1, 1, tzinfo=UTC))
+    assert read(written(ODD, header)) == (header, ODD)
 
 
 def test_files_out_of_order_or_twice_are_refused_even_when_the_digest_is_right() -> None:

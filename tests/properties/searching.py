@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 FACTOR = int(os.environ.get("COLDCHAIN_EXAMPLES", "0"))
+_PHASES = (Phase.explicit, Phase.generate, *((Phase.shrink,) if FACTOR else ()))
+"""To make a bad example small can take minutes: it is for those who search."""
 
 
 def few(count: int) -> settings:
@@ -19,5 +21,6 @@ def few(count: int) -> settings:
         max_examples=count * max(1, FACTOR),
         derandomize=not FACTOR,
         deadline=None,
+        phases=_PHASES,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )

@@ -47,10 +47,20 @@ _crons = st.tuples(_minutes, _hours, _days, st.just("*"), _weekdays).map(" ".joi
 
 
 @few(20)
-@given(zone=st.sampled_from(ZONES), cron=_crons, pick=st.integers(0, 10**6))
-def test_around_each_change_it_agrees_with_somebody_who_looks_at_the_clock(zone: str, cron: str, pick: int) -> None:
+@given(
+    zone=st.sampled_from(ZONES),
+    cron=_crons,
+    pick=st.integers(0, 10**6),
+    within=st.none() | st.integers(-90, 90),
+)
+def test_around_each_change_it_agrees_with_somebody_who_looks_at_the_clock(
+    zone: str, cron: str, pick: int, within: int | None
+) -> None:
     """Each time is after the one before it, is what the clock shows, and nothing lies between."""
     change = changes(zone)[pick % len(changes(zone))]
+    if within is not None:  # a fixed time of day that the clock shows twice, or never
+        wall = (change + timedelta(minutes=within)).astimezone(ZoneInfo(zone))
+        cron = f"{wall.minute} {wall.hour} * * *"
     begin, end = change - 6 * HOUR, change + 18 * HOUR
     table, moment = Timetable(cron, zone), begin
     found: list[datetime] = []

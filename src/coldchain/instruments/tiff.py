@@ -88,7 +88,7 @@ class _Content:
         self.reach = 0
         """Where the farthest thing ends that the directories speak of."""
         self._read = read
-        self._left = MOST_BYTES
+        self._left = self._lists_left = MOST_BYTES
         self.head = read(0, HEAD_BYTES)[:size_bytes] if size_bytes else b""
         self._start, self._latest = 0, self.head
 
@@ -110,6 +110,13 @@ class _Content:
                 self.reach = max(self.reach, end)
                 raise _Beyond
         return self._latest[offset - self._start : end - self._start]
+
+    def list_at(self, offset: int, length: int) -> bytes:
+        """The same for a list of numbers: ten thousand directories may all point to one list, which is read once."""
+        self._lists_left -= length
+        if self._lists_left < 0:
+            raise _Stop("its lists of strips are too long to be followed")
+        return self.at(offset, length)
 
 
 def _walk(content: _Content) -> None:
@@ -205,5 +212,5 @@ def _integers(content: _Content, form: _Form, value: tuple[int, int, bytes]) -> 
     elif length > MOST_BYTES:
         raise _Stop(f"it claims {count:,} strips")
     else:
-        packed = content.at(form.link.unpack(inline)[0], length)
+        packed = content.list_at(form.link.unpack(inline)[0], length)
     return struct.unpack(f"{form.order}{count}{INTEGERS[kind]}", packed)

@@ -14,7 +14,6 @@ from coldchain.ledger.columns import microseconds
 LINE_LIMIT_BYTES = 1 << 20
 """No name is a hundredth as long; a longer line is not ours, and must not fill the memory."""
 
-_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 _readable = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -50,7 +49,7 @@ def named(field: str, name: str) -> dict[str, object]:
 
 def stamped(at: datetime) -> str:
     """A time, in UTC, to the microsecond."""
-    return at.astimezone(UTC).strftime(_STAMP)
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def read_name(fields: Mapping[str, Any], field: str) -> str:
@@ -82,4 +81,7 @@ def read_time(fields: Mapping[str, Any], field: str) -> datetime:
     """A time that knows its zone."""
     found = datetime.fromisoformat(read_text(fields, field))
     microseconds(found)
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:  # before the first year, or after the last one
+        raise ValueError(field) from None

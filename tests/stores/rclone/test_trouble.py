@@ -28,3 +28,18 @@ from coldchain.stores.rclone.trouble import translate
 def test_what_a_path_is_called_does_not_change_what_an_error_means(said: str, kind: type[StoreError]) -> None:
     error = translate(said, 500, remote="r", url="rclone://r", key="run/plate-401.tif")
     assert type(error) is kind
+
+
+@pytest.mark.parametrize("filling", ["a", "ab-", "token", "/a", "//a", '"/'])
+def test_a_remote_that_answers_with_a_page_is_understood_at_once_by_its_beginning_or_its_end(filling: str) -> None:
+    """A megabyte would take hours, were all of it searched."""
+    page = filling * (1_000_000 // len(filling))
+    for said in (f"HTTP error 403 (403 Forbidden) {page}", f"{page}: dial tcp: lookup x: no such host"):
+        error = translate(said, 500, remote="r", url="rclone://r", key="k")
+        assert isinstance(error, Denied | StoreGone)
+        assert len(str(error)) < 500
+
+
+def test_p14_a_secret_in_the_words_of_a_remote_is_never_shown() -> None:
+    for said in ("https://me:SECRET@host/x", 'token="SECRET"', "Bearer SECRET", "x" * 1990 + " token=SECRET and more"):
+        assert "SECRET" not in str(translate(said, 500, remote="r", url="rclone://r", key="k"))

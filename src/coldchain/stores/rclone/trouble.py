@@ -25,6 +25,9 @@ _SECRET = re.compile(
       \s*["']?[^\s"'&,;]+ """
 )
 _LONGEST = 240
+_LOOKED_AT = 2000
+"""So much of the beginning and of the end of a message is looked at: a remote may answer with a whole page, and to
+search 20,000 characters without a blank takes seconds."""
 _PATH = re.compile(r"""\S*(?:/[^\s/]*){2,}|(?<!\S)["'(]*/\S+""")
 
 # in this order: the first that fits counts
@@ -91,13 +94,13 @@ _PATTERNS = tuple((kind, re.compile(pattern), reason) for kind, pattern, reason 
 
 def scrubbed(said: str) -> str:
     """A message on one line, not too long, and without what looks like a secret."""
-    plain = " ".join(_SECRET.sub("…", said).split())
+    plain = " ".join(_SECRET.sub("…", said[:_LOOKED_AT]).split())
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
 
 
 def _without_names(said: str, key: str) -> str:
     """What was said, in small letters and without paths: a file "409/quota.csv" that is not there fills no disk."""
-    words = said.lower()
+    words = said.lower() if len(said) <= 2 * _LOOKED_AT else f"{said[:_LOOKED_AT]} … {said[-_LOOKED_AT:]}".lower()
     names = {key, *key.split("/")}
     for name in sorted(names, key=len, reverse=True):
         if len(name) > 2 and not name.isalpha():
