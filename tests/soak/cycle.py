@@ -26,7 +26,7 @@ QUICK_S, SLOWEST = 4.0, 4.0
 later, else a fault would meet a program that has only just started; but at most this many times."""
 _TICK_S = 0.05
 _STALE = "it is an older copy"
-_STRANGE = "the stored copy is no longer what was stored"
+_STRANGE = ("the stored copy is no longer what was stored", "which coldchain did not store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,12 @@ def _help(scene: Scene, done: Done) -> int:
 def _strange(done: Done) -> set[tuple[str, str]]:
     """Copies that a run did not expect as they are."""
     lists = [dataset["troubles"] for report in done.told("coldchain-report") for dataset in report["datasets"]]
-    return {(one["destination"], one["path"]) for troubles in lists for one in troubles if _STRANGE in one["reason"]}
+    return {
+        (one["destination"], one["path"])
+        for troubles in lists
+        for one in troubles
+        if any(words in one["reason"] for words in _STRANGE)
+    }
 
 
 def _only_held(done: Done) -> bool:
@@ -177,7 +182,7 @@ def _repair(scene: Scene) -> int:
 
 def _judge(scene: Scene, done: Done) -> int:
     media = scene.media()
-    files = ask_oracle(scene.carrier, done, scene.bench, media)
+    files = ask_oracle(scene.carrier, done, scene.bench, media, forgot=scene.is_put_back)
     if done.code and not scene.plan.defect:
         raise Violation(f"the acquisition is whole, and files are held: {done.said}")
     insist(wrong_sums(media), "the manifests")

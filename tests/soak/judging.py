@@ -19,6 +19,7 @@ from tests.soak.carrier import Carrier, Done, Violation
 _SHOWN = 5
 _KEPT = re.compile(r"\.coldchain/(set-aside|generations)/.+")
 """What coldchain keeps and nobody asked for: what a repair moved away, lists of datasets as they were."""
+_TEMPORARY = re.compile(r"\.coldchain/uploads/.+|(.*/)?\.~[^/]+\.coldchain")
 
 
 def insist(broken: Iterable[str], where: str) -> None:
@@ -83,13 +84,21 @@ def sent_files(done: Done) -> int:
     return sum(tally["sent"]["files"] for tally in tallies)
 
 
-def ask_oracle(carrier: Carrier, done: Done, bench: Bench, media: Mapping[str, Path]) -> int:
-    """Let the public oracle judge the end of a cycle; returns how many files it was about."""
+def ask_oracle(carrier: Carrier, done: Done, bench: Bench, media: Mapping[str, Path], *, forgot: bool) -> int:
+    """Let the public oracle judge the end of a cycle; returns how many files it was about.
+
+    A ledger that ``forgot`` was put back to before a run that was killed before any place heard of it: nobody can know
+    of that run, and its temporary files stay until the next run that is killed or fails.
+    """
     here = read_tree(bench.folder)
     told = states(carrier, done, here, media)
     told += [(path, name, "verified") for path in bench.cleared for name in media]
     strangers = {
-        name: {key: content for key, content in read_tree(root).items() if _KEPT.fullmatch(key)}
+        name: {
+            key: content
+            for key, content in read_tree(root).items()
+            if _KEPT.fullmatch(key) or (forgot and _TEMPORARY.fullmatch(key))
+        }
         for name, root in media.items()
     }
     evidence = Evidence(
