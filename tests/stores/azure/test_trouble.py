@@ -273,9 +273,9 @@ def test_a_large_body_may_take_longer_than_the_patience_while_it_makes_progress(
     azurite: Server, container: str, options: dict[str, str]
 ) -> None:
     """The time limit of a socket is for all that it is given at once."""
-    with between(azurite.endpoint, slow_bytes_s=2_000_000) as proxy:
+    with between(azurite.endpoint, slow_bytes_s=1_200_000) as proxy:
         where = {"endpoint": f"http://{proxy.netloc}/{ACCOUNT}", "account": ACCOUNT, **options}
-        store = AzureStore(f"az://{container}", options=where, patience=hurried(HASTY, tries=1, connect_s=2, read_s=2))
+        store = AzureStore(f"az://{container}", options=where, patience=hurried(HASTY, tries=1, connect_s=4, read_s=4))
         carry(store, {"a": SLOW})
     assert content_of(azurite.store(container), "a") == SLOW
 

@@ -227,9 +227,9 @@ def test_a_large_body_may_take_longer_than_the_patience_while_it_makes_progress(
     gcs: Server, bucket: str, options: dict[str, str]
 ) -> None:
     """The time limit of a socket is for all that it is given at once."""
-    with between(gcs.endpoint, slow_bytes_s=2_000_000) as proxy:
+    with between(gcs.endpoint, slow_bytes_s=1_200_000) as proxy:
         where = {"endpoint": f"http://{proxy.netloc}", "anonymous": "true", **options}
-        store = GcsStore(f"gs://{bucket}", options=where, patience=replace(HASTY, tries=1, connect_s=2, read_s=2))
+        store = GcsStore(f"gs://{bucket}", options=where, patience=replace(HASTY, tries=1, connect_s=4, read_s=4))
         carry(store, {"a": SLOW})
     assert content_of(gcs.store(bucket), "a") == SLOW
 
