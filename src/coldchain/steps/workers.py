@@ -92,7 +92,8 @@ class _Worker:
     def __init__(self) -> None:
         # -P: a file of the folder where the person stands is no module of ours
         words = [sys.executable, "-P", "-m", "coldchain.steps.worker"]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        unseen = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a run that Windows itself started
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=unseen)
         self._batches, self._replies = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self._lock = Lock()
 
