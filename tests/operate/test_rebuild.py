@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from coldchain.config.values import OnChange
+from coldchain.ledger.columns import microseconds
 from coldchain.model import ProofKind, Record, Tally
 from coldchain.monitor import SilentMonitor
 from coldchain.steps.identify import Writer, identify_destination
@@ -62,6 +63,8 @@ def test_p08_the_ledger_is_what_it_was_and_each_copy_is_proved_as_it_was_looked_
             assert record == known._replace(proof_kind=record.proof_kind, proof_how=record.proof_how)
     with world.ledger() as ledger:
         row = ledger.runs("j", 1)[0]
+        [dataset] = ledger.datasets("j")
+        assert {one.proved_at_us for one in ledger.all_records("j", "nas", dataset)} == {microseconds(world.now)}
         assert (row.command, row.ended is not None) == ("rebuild", True)
         assert {event.kind for event in ledger.events(path="run/b")} == {"rebuilt"}
     if not quick:

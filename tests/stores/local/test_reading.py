@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
 
-from coldchain.errors import NotAFile
+from coldchain.errors import NotAFile, StoreError
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.reading import _ALIGNED, _BLOCK_BYTES
 from coldchain.stores.local.store import LocalStore
@@ -37,8 +38,10 @@ def test_every_byte_comes_once_and_in_order(both: LocalStore, place: Path, size_
 
 
 @pytest.mark.parametrize("past_cache", [False, True])
-@pytest.mark.parametrize("size_bytes", [10, CHUNK_BYTES + 10, _BLOCK_BYTES + 10])
-@pytest.mark.parametrize("more", [1, _ALIGNED, CHUNK_BYTES])
+@pytest.mark.parametrize(
+    "size_bytes", [10, CHUNK_BYTES, CHUNK_BYTES + 10, _BLOCK_BYTES, _BLOCK_BYTES + 10, 2 * _BLOCK_BYTES]
+)
+@pytest.mark.parametrize("more", [1, _ALIGNED])
 def test_p02_what_grew_since_it_was_opened_is_read_to_its_end(
     both: LocalStore, place: Path, size_bytes: int, past_cache: bool, more: int
 ) -> None:
@@ -48,6 +51,29 @@ def test_p02_what_grew_since_it_was_opened_is_read_to_its_end(
             file.write(CONTENT[size_bytes : size_bytes + more])
         assert b"".join(map(bytes, reader.chunks())) == CONTENT[: size_bytes + more]
         assert (reader.entry.size_bytes, reader.look_again().size_bytes) == (size_bytes, size_bytes + more)
+
+
+def test_p02_what_is_read_ahead_goes_nowhere_near_what_is_being_looked_at(store: LocalStore, place: Path) -> None:
+    (place / "f").write_bytes(CONTENT)
+    with store.read("f", past_cache=True) as reader:
+        ahead = reader.how == "direct"  # else nothing is read ahead
+        done = 0
+        for chunk in reader.chunks():
+            block = done // _BLOCK_BYTES
+            if ahead:
+                reached(place / "f", min((block + 2) * _BLOCK_BYTES, len(CONTENT)))
+            assert bytes(chunk) == CONTENT[done : done + len(chunk)]
+            done += len(chunk)
+    assert done == len(CONTENT)
+
+
+def reached(file: Path, position: int) -> None:
+    """Wait until the descriptor of the file stands there, as the system tells."""
+    [fd] = [fd for fd in os.listdir("/proc/self/fd") if os.path.realpath(f"/proc/self/fd/{fd}") == str(file.resolve())]
+    deadline = time.monotonic() + 20
+    while int(Path("/proc/self/fdinfo", fd).read_text().split()[1]) < position:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("past_cache", [False, True])
@@ -74,6 +100,17 @@ def test_a_piece_is_what_stands_there_and_less_only_at_the_end(both: LocalStore,
         ):
             assert reader.piece(offset, length) == CONTENT[:1000][offset : offset + length]
         assert b"".join(map(bytes, reader.chunks())) == CONTENT[:1000], "pieces move nothing"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file whose reading fails is at hand")
+def test_p02_an_error_while_reading_is_no_end_of_the_file() -> None:
+    store = LocalStore("/proc/self")
+    with store.read("mem") as reader:  # nothing is mapped at its beginning: EIO
+        with pytest.raises(StoreError):
+            list(reader.chunks())
+        with pytest.raises(StoreError):
+            reader.piece(0, 10)
+    store.close()
 
 
 def test_a_folder_or_a_link_is_no_file_and_leaves_nothing_open(both: LocalStore, place: Path) -> None:
