@@ -17,6 +17,7 @@ from coldchain.stores.fsspec.facts import mtime_ns
 from coldchain.stores.gcs import trouble as gcs
 from coldchain.stores.rclone import trouble as rclone
 from coldchain.stores.rclone.ear import Ear
+from coldchain.stores.rclone.remote import nanoseconds
 from coldchain.stores.s3 import trouble as s3
 from coldchain.stores.smb import messages as smb
 from coldchain.stores.smb.paths import entry_of, text_of
@@ -155,7 +156,7 @@ def words(content: bytes) -> bool:
 def moment(content: bytes) -> bool:
     """When a file was written, as servers of FTP and WebDAV say it, and whatever else fsspec hands on."""
     text = content.decode("latin-1")
-    found = [mtime_ns({"modify": text}), mtime_ns({"modified": text})]
+    found = [mtime_ns({"modify": text}), mtime_ns({"modified": text}), nanoseconds(text)]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

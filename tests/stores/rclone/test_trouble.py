@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coldchain.errors import Denied, NotFound, Occupied, StoreError, StoreFull, StoreGone, Unreliable
+from coldchain.stores.rclone.remote import nanoseconds
 from coldchain.stores.rclone.trouble import translate
 
 
@@ -43,3 +44,11 @@ def test_a_remote_that_answers_with_a_page_is_understood_at_once_by_its_beginnin
 def test_p14_a_secret_in_the_words_of_a_remote_is_never_shown() -> None:
     for said in ("https://me:SECRET@host/x", 'token="SECRET"', "Bearer SECRET", "x" * 1990 + " token=SECRET and more"):
         assert "SECRET" not in str(translate(said, 500, remote="r", url="rclone://r", key="k"))
+
+
+@pytest.mark.parametrize(
+    "said", ["", "2024-99-99T00:00:00Z", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00+99:00", "soon"]
+)
+def test_a_time_that_is_none_is_no_time(said: str) -> None:
+    assert nanoseconds(said) == 0
+    assert nanoseconds("2024-01-01T01:00:00.123456789+01:00") == 1_704_067_200_123_456_789

@@ -194,11 +194,14 @@ class Remote:
 
 
 def nanoseconds(said: str) -> int:
-    """Read rclone's time (RFC 3339 with up to nine decimals), as nanoseconds since 1970."""
+    """Read rclone's time (RFC 3339 with up to nine decimals), as nanoseconds since 1970; 0 for what is none."""
     if (found := _TIME.fullmatch(said)) is None:
         return 0
     whole, decimals, zone = found.groups()
-    moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
+    try:
+        moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
+    except ValueError:
+        return 0
     seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     return int(seconds) * SECOND_NS + int((decimals or "").ljust(9, "0"))
 
