@@ -132,6 +132,7 @@ def test_a_wrong_and_a_lost_copy_are_said_written_down_and_proved_no_more(one: W
     assert (lost["destination"], lost["key"]) == ("nas", "run/c")
     assert {path for path, _ in one.to_send()} == {"run/a", "run/c"}, "the next run sends them"
     said = report.as_json()
+    assert (said["format"], said["version"]) == ("coldchain-check", 1)
     assert (said["bad"], said["mended"], said["exit_code"]) == (2, 0, 4)
     assert [finding["path"] for finding in said["findings"]] == ["run/a", "run/c"]  # type: ignore[attr-defined]
 

@@ -57,6 +57,7 @@ def test_everything_comes_back_and_is_counted(world: World, back: Path) -> None:
         was, now = (world.source / path).stat(), (back / path).stat()
         assert (was.st_mtime_ns, was.st_mode) == (now.st_mtime_ns, now.st_mode)
     said = report.as_json()
+    assert (said["format"], said["version"]) == ("coldchain-restore", 1)
     assert (said["wanted"], said["restored"]) == ({"files": 3, "size_bytes": 60}, {"files": 3, "size_bytes": 60})
     assert (said["exit_code"], said["from"], said["troubles"]) == (0, {"nas": 3}, [])
 
