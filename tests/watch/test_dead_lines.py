@@ -60,6 +60,7 @@ def events_of(lab: Lab) -> dict[tuple[str, str], int]:
     return counts
 
 
+@pytest.mark.faults
 def test_a_network_that_drops_every_packet_holds_up_nobody_else(linked: Linked, cable: Cable) -> None:
     """The link is cut while an instrument writes; it comes back, and everything is there once."""
     linked.write("first/0")
