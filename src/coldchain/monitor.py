@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -64,3 +65,5 @@ class Surroundings:
     """Aware, UTC."""
     monitor: Monitor = SILENT
     workers: int = 2
+    begun: Path | None = None
+    """The folder in which a run writes down what it is about to publish (``steps.begun``); None: it does not."""

@@ -74,6 +74,29 @@ def test_p11_a_run_killed_at_any_call_leaves_whole_files_and_the_next_one_finish
 
 
 @every(some=23)
+@pytest.mark.parametrize("fresh", [untouched, prepared])
+def test_p11_it_finishes_also_when_every_file_was_written_anew_after_the_kill(
+    gate: Gate, stage: Path, fresh: Fresh, step: int
+) -> None:
+    """What was published and never recorded is coldchain's own; nobody has to take it away by hand."""
+    words, kills = ("run", "j", "--init"), 0
+    for world, stopped in each_call(gate, fresh, words, stage, step):
+        kills += 1
+        for number, path in enumerate(sorted(read_tree(world.source).keys() - {"adopted"})):  # that is a stranger's
+            file = world.source / path
+            old = file.read_bytes()
+            file.write_bytes(bytes(byte ^ 1 for byte in old) if number % 2 and old else old + b"anew")
+        ended = command(gate, world, *words)
+        assert ended.code == 0, (stopped, ended.said)
+        found = {key: digest for key, digest in read_tree(world.at["nas"]).items() if not key.startswith(".coldchain/")}
+        assert found == read_tree(world.source), stopped
+        assert not world.leftovers(), stopped
+        assert not list(world.folder.rglob("begun/*/*")), stopped
+        world.verify_manifests()
+    assert kills
+
+
+@every(some=23)
 def test_p11_a_restore_killed_at_any_call_leaves_whole_files_and_the_next_one_finishes(
     gate: Gate, stage: Path, step: int
 ) -> None:

@@ -91,11 +91,10 @@ def counted(report: CheckReport) -> tuple[int, int, int, int, int]:
 
 
 def test_good_copies_are_proved_anew_and_nothing_else_is_said(one: World) -> None:
-    before = {record.proof_how for record in records(one).values()}
     report = check(one)
     assert counted(report) == (3, 0, 0, 0, 0)
     assert report.good.size_bytes == 60
-    assert {record.proof_how for record in records(one).values()} == before, "past the cache, as when it was stored"
+    assert {record.proof_how for record in records(one).values()} <= {"direct", "evicted"}, "past the cache"
     assert report.shown == []
     for record in records(one).values():
         assert record.proved_at_us == microseconds(one.now)

@@ -106,12 +106,17 @@ def test_of_a_copy_that_was_replaced_since_the_newer_version_is_learnt_and_the_o
     world.later(hours=1)
     world.write("run/b", b"second version")
     assert world.run().code == 0
-    known = {name: records(world, name) for name in world.at}
+    known = {name: _without_means(records(world, name)) for name in world.at}
     lose(world)
     world.ledger_file.write_bytes(kept)
     report = world.rebuild()
     assert (report.exit_code, report.known, report.rebuilt) == (0, 1, Tally(1, 14))
-    assert {name: records(world, name) for name in world.at} == known
+    assert {name: _without_means(records(world, name)) for name in world.at} == known
+
+
+def _without_means(found: dict[str, Record]) -> dict[str, Record]:
+    """How the cache was passed depends on what it let go of."""
+    return {key: record._replace(proof_how="") for key, record in found.items()}
 
 
 @pytest.mark.parametrize("quick", [False, True])

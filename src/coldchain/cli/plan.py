@@ -61,7 +61,7 @@ def show_plans(config: Config, jobs: list[Job], wish: Wish, *, as_json: bool, sh
 
     def plan_one(job: Job) -> int:
         with watching(as_json=as_json) as monitor, session.reading(config) as ledger:
-            around = session.surroundings(monitor)
+            around = session.surroundings(monitor, begun=session.begun_of(config, job))
             with opened(job, ledger, wish, around) as opened_job:
                 for sentence in opened_job.absent:
                     around.monitor.note(sentence)

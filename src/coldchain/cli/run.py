@@ -89,7 +89,8 @@ def run_one(config: Config, job: Job, wish: Wish, workers: int, *, as_json: bool
         _ledger(config, job, wish, monitor) as ledger,
         logged(config, job, ledger, monitor) as listening,
     ):
-        report = run_and_tell(config, job, ledger, wish, session.surroundings(listening, workers))
+        around = session.surroundings(listening, workers, session.begun_of(config, job))
+        report = run_and_tell(config, job, ledger, wish, around)
     show(report, as_json=as_json)
     if lost := list(report.unaccounted()):
         complain("this is a bug in coldchain: the counts do not add up: " + "; ".join(lost))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from coldchain.config.values import Config
+    from coldchain.config.values import Config, Job
     from coldchain.ledger.ledger import Ledger
     from coldchain.monitor import Monitor, Surroundings
 
@@ -42,11 +42,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def surroundings(monitor: Monitor, workers: int = 2) -> Surroundings:
-    """What a run is told of the world."""
+def surroundings(monitor: Monitor, workers: int = 2, begun: Path | None = None) -> Surroundings:
+    """What a run is told of the world; see ``begun_of``."""
     from coldchain.monitor import Surroundings
 
-    return Surroundings(platform.node() or "unknown", now, monitor, workers)
+    return Surroundings(platform.node() or "unknown", now, monitor, workers, begun)
+
+
+def begun_of(config: Config, job: Job) -> Path:
+    """Where the runs of a job write down what they are about to publish."""
+    folder: Path = config.state / "begun" / job.name
+    return folder
 
 
 @contextmanager

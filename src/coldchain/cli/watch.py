@@ -124,7 +124,7 @@ def _carry(
 
     job, wish = asked
     with logged(config, job, ledger, cast("Monitor", monitor)) as listening:
-        around = session.surroundings(listening, workers)
+        around = session.surroundings(listening, workers, session.begun_of(config, job))
         if told:
             report = run_and_tell(config, job, ledger, wish, around, watched=True)
         else:

@@ -6,9 +6,11 @@ too slow for the others get a read of their own, files that changed or failed fo
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from coldchain.content.batches import in_batches
@@ -18,6 +20,7 @@ from coldchain.errors import NotFound, StoreError
 from coldchain.model import Entry, Outcome, Send, State, Target, Trouble
 from coldchain.monitor import Surroundings
 from coldchain.operate.opening import Opened
+from coldchain.steps.begun import forget
 from coldchain.steps.encoding import decode_send, encode_send
 from coldchain.steps.transfer import Batch, BatchResult
 from coldchain.steps.workers import Carry
@@ -69,6 +72,7 @@ class Carrier:
         self._workers, self._monitor = around.workers, around.monitor
         self._places = {destination.name: destination.place for destination in of.job.destinations}
         self._volumes = {aim.name: aim.volume for aim in of.aims}
+        self._begun = around.begun
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
 
@@ -111,6 +115,8 @@ class Carrier:
         batches = map(self._batch, in_batches(self._possible(sends, few), lambda send: send.entry.size_bytes))
         for batch, result in as_completed(self._executor, self._carry_batch, batches, ahead=2 * self._workers):
             few.take(list(self._sort_out(batch, result, again, later, last=last)))
+            if batch.begun:  # the ledger knows now
+                forget(Path(f"{batch.begun}.{number}") for number in range(len(batch.destinations)))
 
     def _possible(self, sends: Iterable[Send], few: Gathering) -> Iterator[Send]:
         """Leave out the destinations that broke down, and everything once the run shall stop."""
@@ -131,7 +137,9 @@ class Carrier:
         names = {target.destination for send in sends for target in send.targets}
         places = tuple(place for name, place in self._places.items() if name in names)
         volumes = tuple(self._volumes[place.name] for place in places)
-        return Batch(self._job.source, places, volumes, tuple(sends), self._job.digest, self._job.verify, self._owner)
+        begun = "" if self._begun is None else str(self._begun / secrets.token_hex(8))
+        how = (self._job.digest, self._job.verify, self._owner)
+        return Batch(self._job.source, places, volumes, tuple(sends), *how, begun=begun)
 
     def _sort_out(
         self, batch: Batch, result: BatchResult, again: Spool[Send], later: Spool[Send], *, last: bool

@@ -19,6 +19,7 @@ from coldchain.operate.fleet.heartbeat import leave_word_of_run, leave_word_of_t
 from coldchain.operate.opening import Opened, Wish, admit_all, opened, recollect_all, remember
 from coldchain.operate.planning import make_draft
 from coldchain.operate.sampling import Sampling
+from coldchain.steps.begun import forget, notes_in
 from coldchain.steps.draft import DatasetDraft, Draft
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import publish_manifests
@@ -54,6 +55,7 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
     with opened(job, ledger, wish, around) as opened_job:
         job = opened_job.job
         remember(job, ledger, around, opened_job)
+        left = notes_in(around.begun) if around.begun else []
         unclean, unswept = ledger.unfinished(job.name), _unswept(ledger, job)
         owed = set(ledger.datasets(job.name)) if unclean else _manifests_due(ledger, job)
         run = ledger.begin_run(job.name, wish.command, around.clock())
@@ -80,6 +82,8 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
         # before the run has ended: whoever is killed here is swept up after
         leave_word_of_run(opened_job, ledger, report, wish)
         _end(ledger, report, around, begun, exit_code=report.exit_code)
+        if report.exit_code == 0 and not (wish.datasets or wish.left_out or opened_job.absent):
+            forget(left)  # every file has a record now
     return report
 
 

@@ -14,6 +14,7 @@ from coldchain.ledger.ledger import Ledger
 from coldchain.model import Action, Dataset, Entry, Oddity, Refuse
 from coldchain.monitor import Monitor, Surroundings
 from coldchain.operate.opening import Opened, Wish
+from coldchain.steps.begun import Known, notes_in, recall
 from coldchain.steps.compare import Side, Standard, compare
 from coldchain.steps.draft import Draft
 from coldchain.steps.identify import check_not_emptied
@@ -36,8 +37,9 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
     draft.absent = selected.absent
     now = around.clock()
     walks = Walks(opened_job.source)
+    begun = recall(notes_in(around.begun)) if around.begun else {}
     for dataset in _chosen(selected.datasets, wish, job):
-        _plan_dataset(_Planning(opened_job, draft, ledger, walks, now, around.monitor), dataset)
+        _plan_dataset(_Planning(opened_job, draft, ledger, walks, now, around.monitor, begun), dataset)
     if not wish.vanishing:  # else it is the few datasets of a hint that are empty, not the source
         check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
     if not draft.selected.files:
@@ -65,17 +67,21 @@ class _Planning(NamedTuple):
     walks: Walks
     now: datetime
     monitor: Monitor
+    begun: Known
 
 
 def _plan_dataset(planning: _Planning, dataset: Dataset) -> None:
-    opened_job, draft, ledger, walks, now, monitor = planning
+    opened_job, draft, ledger, walks, now, monitor, _ = planning
     job, source, instrument = opened_job.job, opened_job.source, opened_job.instrument
     planned = draft.begin(dataset)
     earlier = ledger.looks(job.name, dataset.name)
     settling = Settling(opened_job.settle, now, earlier, source.busy, growing(job), draft.remember)
     judging = Judging(instrument, dataset, ledger.acquisition(job.name, dataset.name), Look(source, job, now))
     standard = Standard(job.verify, source.traits.stable_inodes)
-    sides = [Side(aim.store, ledger.stored(job.name, aim.name, dataset.name), standard) for aim in opened_job.aims]
+    sides = [
+        Side(aim.store, ledger.stored(job.name, aim.name, dataset.name), standard, planning.begun.get(aim.name))
+        for aim in opened_job.aims
+    ]
     last = None
     for part in dataset.parts:
         for side, destination, aim in zip(sides, job.destinations, opened_job.aims, strict=True):

@@ -6,7 +6,7 @@ at the destination now.  Nothing is kept in memory but the line that each stream
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from coldchain.errors import NotAFile, NotFound
@@ -40,8 +40,11 @@ class Standard(NamedTuple):
 class Side:
     """One destination's view of one dataset; asked for entries in ascending order, part by part."""
 
-    def __init__(self, store: Store, records: Iterator[Record], standard: Standard) -> None:
-        self._store, self._records = store, records
+    def __init__(
+        self, store: Store, records: Iterator[Record], standard: Standard, begun: Mapping[str, Record] | None = None
+    ) -> None:
+        """``begun``: what a killed run published and did not record, by path (``steps.begun``)."""
+        self._store, self._records, self._begun = store, records, begun or {}
         self._proof, self._stable = standard
         self._layout = Layout("", 0)
         self._found: Iterator[Entry | Oddity] = iter(())
@@ -70,11 +73,16 @@ class Side:
         self._there = there
         found = there if there is not None and there.path == key else None
         if record is None or record.path != path:
-            return ADDED if found is None else Unproved(found, None, "it stands there already")
+            if found is None:
+                return ADDED
+            return self._unrecorded(entry, key, found) or Unproved(found, None, "it stands there already")
         if record.key != key:
             found = self._look(record.key)
         self._record = next(self._records, None)
-        return self._judge(entry, record, found)
+        change = self._judge(entry, record, found)
+        if self._begun and found is not None and isinstance(change, Unproved):
+            return self._unrecorded(entry, key, found) or change
+        return change
 
     def gone(self) -> int:
         """How many stored files are no longer at the source (P6: they stay); ask after the last entry."""
@@ -99,6 +107,19 @@ class Side:
         if record.proof_kind < self._proof:
             return Unproved(found, record, f"proved only by {record.proof_kind.word}")
         return UNCHANGED
+
+    def _unrecorded(self, entry: Entry, key: str, found: Entry | Oddity) -> Changed | None:
+        """Where a killed run published an older version: that, which is read and compared before it is replaced.
+
+        If the source is still what was published then, adoption compares the two, and needs no word of anybody.
+        """
+        mine = self._begun.get(entry.path)
+        if mine is None or mine.key != key or isinstance(found, Oddity) or found.size_bytes != mine.size_bytes:
+            return None
+        same = (entry.size_bytes, entry.mtime_ns) == (mine.size_bytes, mine.source_mtime_ns)
+        if same and self._stable:
+            same = (entry.ctime_ns, entry.inode) == (mine.source_ctime_ns, mine.source_inode)
+        return None if same else Changed(mine)
 
     def _look(self, key: str) -> Entry | Oddity | None:
         try:

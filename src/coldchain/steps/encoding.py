@@ -51,6 +51,7 @@ def encode_batch(batch: Batch) -> dict[str, object]:
         "owner": batch.owner,
         "expected": batch.expected,
         "patience_s": batch.patience_s,
+        "begun": batch.begun,
     }
 
 
@@ -69,6 +70,7 @@ def decode_batch(values: Mapping[str, Any]) -> Batch:
         values["owner"],
         tuple(Expected(Digest(*digest), mtime_ns, mode) for digest, mtime_ns, mode in values["expected"]),
         values["patience_s"],
+        values["begun"],
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from coldchain.content.digests import digest_of
 from coldchain.errors import FlushFailed, NotAFile, NotFound, Occupied, StoreError, StoreGone
 from coldchain.model import Digest, Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
+from coldchain.steps.begun import note
 from coldchain.stores.base import Sink, Staging, Store
 
 
@@ -32,8 +33,9 @@ class _There(NamedTuple):
 class Lane:
     """One destination's part of a batch.  A file's trouble is kept as an outcome; nothing is raised to the reader."""
 
-    def __init__(self, name: str, store: Store, owner: str, proof: ProofKind, volume: str) -> None:
-        self.name = name
+    def __init__(self, name: str, store: Store, owner: str, proof: ProofKind, volume: str, begun: str = "") -> None:
+        """``begun``: the file in which it is written down what is about to be published (``steps.begun``), or ""."""
+        self.name, self._begun = name, begun
         self.broken: StoreError | None = None
         """Why nothing more can be written to this store."""
         self._store, self._owner, self._proof, self._volume = store, owner, proof, volume
@@ -176,6 +178,9 @@ class Lane:
     def _publish(self, staging: Staging, proved: dict[str, tuple[_Finished, str]]) -> None:
         """Let the names appear; a file whose means of proof is "" is proved after that."""
         wanted, standing = self._wanted(proved)
+        if wanted and self._begun:
+            files = (proved[key][0] for key in wanted)
+            note(self._begun, self.name, ((file.entry, file.target.key, file.digest) for file in files))
         try:
             results = staging.publish(wanted) if wanted else {}
         except StoreError as error:

@@ -45,6 +45,8 @@ class Batch:
     expected: tuple[Expected, ...] = ()
     """One for each send; empty when nothing is expected."""
     patience_s: float = PATIENCE_S
+    begun: str = ""
+    """The file in which each lane writes down what it is about to publish, with its number behind the name; or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,10 @@ def process_batch(batch: Batch, monitor: Monitor = SILENT) -> BatchResult:
         stack.callback(source.close)
         lanes: dict[str, Lane | LaneThread] = {}
         threaded = len(batch.destinations) > 1 or is_large(batch.sends)
-        for place, volume in zip(batch.destinations, batch.volumes, strict=True):
+        for number, (place, volume) in enumerate(zip(batch.destinations, batch.volumes, strict=True)):
             store = open_store(place)
-            inner = Lane(place.name, store, batch.owner, batch.proof, volume)
+            begun = f"{batch.begun}.{number}" if batch.begun else ""
+            inner = Lane(place.name, store, batch.owner, batch.proof, volume, begun)
             patience_s = batch.patience_s if len(batch.destinations) > 1 else None
             lane: Lane | LaneThread
             if threaded:

@@ -11,9 +11,10 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-_OWN = re.compile(r"\.coldchain/(destination\.json|manifests/.+|agents/.+)")
+_OWN = re.compile(r"\.coldchain/(destination\.json|manifests/.+|generations/.+|agents/.+)")
 _VERSION = re.compile(r"~v[0-9]+")
 _NO_FILE = "no plain file"
 _INTERRUPTED = 130
@@ -45,7 +46,7 @@ class Evidence:
     """Nobody wrote to the source since the run began, so "verified" speaks of what stands there now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Scene:
     given: Evidence
     here: Tree
@@ -63,7 +64,28 @@ class _Scene:
 
     def copies(self, path: str, destination: str) -> set[str]:
         """The contents that one destination holds for a path, under its final name or a version's."""
-        return {content for key, content in self.there[destination].items() if self.path_of(key) == path}
+        return self._held[destination].get(path, set())
+
+    def states(self, path: str, destination: str) -> set[str]:
+        """In which states the report has a file for one destination."""
+        return self._told.get((path, destination), set()) | self._told.get((path, ""), set())
+
+    @cached_property
+    def _held(self) -> dict[str, dict[str, set[str]]]:
+        held: dict[str, dict[str, set[str]]] = {}
+        for name, tree in self.there.items():
+            of_place = held.setdefault(name, {})
+            for key, content in tree.items():
+                if (path := self.path_of(key)) is not None:
+                    of_place.setdefault(path, set()).add(content)
+        return held
+
+    @cached_property
+    def _told(self) -> dict[tuple[str, str], set[str]]:
+        told: dict[tuple[str, str], set[str]] = {}
+        for path, destination, state in self.given.report:
+            told.setdefault((path, destination), set()).add(str(state))
+        return told
 
 
 def violations(given: Evidence) -> list[str]:
@@ -146,15 +168,11 @@ def _harmed(scene: _Scene) -> Iterator[str]:
                 yield f"{name}: {key!r}, which belongs to somebody else, is gone or altered"
 
 
-def _states(scene: _Scene, path: str, destination: str) -> set[str]:
-    return {str(state) for p, d, state in scene.given.report if p == path and d in {"", destination}}
-
-
 def _unreported(scene: _Scene) -> Iterator[str]:
     """P1: every file of the source ends in exactly one state at every destination."""
     for path in scene.here:
         for name in scene.given.destinations:
-            states = _states(scene, path, name)
+            states = scene.states(path, name)
             if not states:
                 yield f"{path!r} is at the source, and the report is silent about it for {name}"
             elif len(states) > 1:
@@ -177,7 +195,7 @@ def _not_as_reported(scene: _Scene) -> Iterator[str]:
 def _dishonest_exit(scene: _Scene) -> Iterator[str]:
     """P13: exit code 0 if, and only if, everything is verified wherever it must be; an interrupted run says so."""
     required = [name for name in scene.given.destinations if name not in scene.given.optional]
-    missing = [(p, d) for p in scene.here for d in required if _states(scene, p, d) != {"verified"}]
+    missing = [(p, d) for p in scene.here for d in required if scene.states(p, d) != {"verified"}]
     if scene.given.exit_code == 0 and not scene.given.report:
         yield "the exit code is 0, and the report is empty"
     for path, name in missing if scene.given.exit_code == 0 else []:
