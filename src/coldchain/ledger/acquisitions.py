@@ -84,7 +84,8 @@ class Acquisitions:
             .order_by(datasets.c.name)
         )
         rows = self._database.read(lambda connection: connection.execute(statement).all())
-        return {text(name): Condition(condition) for name, condition in rows if condition in _CONDITIONS}
+        known = (row for row in rows if row[1] in _CONDITIONS)
+        return dict(self._database.made(lambda row: (text(row[0]), Condition(row[1])), known))
 
     def judge(self, at: At, now: Acquisition) -> Acquisition:
         """Write down a verdict; the times of ``now`` are those of this moment, and are corrected."""

@@ -7,7 +7,7 @@ so no snapshot grows the write-ahead log and no cursor stays open over a commit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from coldchain.ledger.translating import Where, translated
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 BEGIN = "coldchain_begin"
 """The key, in ``Connection.info``, of the word with which the next transaction begins."""
@@ -49,6 +50,13 @@ class Database:
             if self._depth:
                 return ask(self.connection)
             return self._asked(ask)
+
+    def made(self, make: Callable[[R], T], rows: Iterable[R]) -> list[T]:
+        """What ``make`` makes of each row; raises LedgerDamaged for one that nobody wrote so."""
+        try:
+            return [make(row) for row in rows]
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise self.where.damaged(f"a line makes no sense: {type(error).__name__}") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -103,10 +103,10 @@ class Events:
                 statement = statement.where(column == (wanted if column is table.c.job else blob(wanted)))
         if limit is not None:
             newest = statement.order_by(table.c.number.desc()).limit(limit)
-            yield from map(_event, reversed(self._rows(newest)))
+            yield from self._database.made(_event, reversed(self._rows(newest)))
             return
         for page in self._pages(statement):
-            yield from map(_event, page)
+            yield from self._database.made(_event, page)
 
     def verify_chain(self) -> ChainReport:
         """Compute every hash again."""

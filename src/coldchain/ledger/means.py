@@ -47,6 +47,8 @@ class Reading:
             return make(rows, known(connection))
         except KeyError as error:
             raise self._database.where.damaged(f"a record names means {error} that are not there") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise self._database.where.damaged(f"a record makes no sense: {type(error).__name__}") from error
 
 
 def known(connection: Connection) -> Known:

@@ -146,7 +146,7 @@ class Messages:
     def all(self, state: Fate, limit: int) -> list[Post]:
         """Messages in a state, oldest first."""
         statement = select(messages).where(messages.c.state == state.value).order_by(messages.c.id).limit(limit)
-        return [_post(row) for row in self._database.read(lambda connection: connection.execute(statement).all())]
+        return self._database.made(_post, self._database.read(lambda connection: connection.execute(statement).all()))
 
     def count(self, state: Fate) -> int:
         """How many there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
@@ -26,9 +27,7 @@ class Places:
         """How the source of a job looked last."""
         statement = select(sources).where(sources.c.job == job)
         row = self._database.read(lambda connection: connection.execute(statement).first())
-        if row is None:
-            return None
-        return SourceSeen(text(row.volume), Tally(row.files, row.size_bytes), moment(row.at_us))
+        return None if row is None else self._database.made(_source, [row])[0]
 
     def see_source(self, job: str, seen: SourceSeen) -> None:
         """Remember how the source looks."""
@@ -46,7 +45,7 @@ class Places:
         """Who the destination is."""
         statement = select(places.c.content).where(_current(job, name))
         content = self._database.read(lambda connection: connection.execute(statement).scalar())
-        return None if content is None else _identity(content)
+        return None if content is None else self._database.made(_identity, [content])[0]
 
     def see_destination(self, job: str, name: str, url: str, identity: Identity, now: datetime) -> None:
         """Let this identity be the one that counts for the destination from now on."""
@@ -80,7 +79,7 @@ class Places:
         """Every dataset of the job that was ever met, ascending."""
         statement = select(datasets.c.name).where(datasets.c.job == job).order_by(datasets.c.name)
         names = self._database.read(lambda connection: connection.execute(statement).scalars().all())
-        return [text(name) for name in names]
+        return self._database.made(text, names)
 
     def dataset_id(self, job: str, dataset: str) -> int | None:
         """The number of a dataset; None when it was never met."""
@@ -116,6 +115,10 @@ def _content(identity: Identity) -> str:
             "names": dict(identity.names),
         }
     )
+
+
+def _source(row: Any) -> SourceSeen:
+    return SourceSeen(text(row.volume), Tally(row.files, row.size_bytes), moment(row.at_us))
 
 
 def _identity(content: str) -> Identity:

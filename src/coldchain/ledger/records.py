@@ -117,7 +117,7 @@ class Records:
         here = here.where(records.c.proved_at_us <= (last or 0))
         page = self._labelled(here)
         while page:
-            yield from ((text(name), record) for name, record in page)
+            yield from self._database.made(lambda row: (text(row[0]), row[1]), page)
             name, end = page[-1]
             bounds = tuple_(*map(literal, (end.proved_at_us, name, blob(end.path), blob(end.key))))
             page = self._labelled(here.where(tuple_(*order) > bounds))
@@ -133,7 +133,7 @@ class Records:
         )
         both = happened.union(troubled)
         rows = self._database.read(lambda connection: connection.execute(both).all())
-        return sorted((job, text(dataset)) for job, dataset in rows)
+        return sorted(self._database.made(lambda row: (row[0], text(row[1])), rows))
 
     def tallies(self, job: str) -> list[TallyRow]:
         """One line for each dataset and destination that has records, ascending."""
@@ -153,7 +153,9 @@ class Records:
             .order_by(datasets.c.name, places.c.destination)
         )
         rows = self._database.read(lambda connection: connection.execute(statement).all())
-        return [
-            TallyRow(text(name), destination, Tally(files, int(size)), ProofKind(kind), moment(oldest))
-            for name, destination, files, size, kind, oldest in rows
-        ]
+        return self._database.made(_tally, rows)
+
+
+def _tally(row: Any) -> TallyRow:
+    name, destination, files, size, kind, oldest = row
+    return TallyRow(text(name), destination, Tally(files, int(size)), ProofKind(kind), moment(oldest))

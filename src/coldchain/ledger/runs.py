@@ -76,20 +76,20 @@ class Runs:
         statement = select(runs).order_by(runs.c.id.desc()).limit(limit)
         if job is not None:
             statement = statement.where(runs.c.job == job)
-        return [_run(row) for row in self._rows(statement)]
+        return self._database.made(_run, self._rows(statement))
 
     def since(self, job: str, at: datetime) -> Iterator[RunRow]:
         """Runs that began at a time or later, newest first, some at a time: summaries are long."""
         statement = select(runs).where(runs.c.job == job, runs.c.started_us >= microseconds(at))
         statement = statement.order_by(runs.c.id.desc()).limit(_SUMMARIES)
-        while page := [_run(row) for row in self._rows(statement)]:
+        while page := self._database.made(_run, self._rows(statement)):
             yield from page
             statement = statement.where(runs.c.id < page[-1].id)
 
     def one(self, number: int) -> RunRow:
         """One run."""
         if rows := self._rows(select(runs).where(runs.c.id == number)):
-            return _run(rows[0])
+            return self._database.made(_run, rows)[0]
         bounds = select(func.min(runs.c.id), func.max(runs.c.id))
         first, last = self._rows(bounds)[0]
         known = f"known are {first} to {last}" if last else "there was none yet"
@@ -120,7 +120,7 @@ class Runs:
         )
         after = 0
         while page := self._rows(statement.where(troubles.c.id > after)):
-            yield from ((text(row[1]), _trouble(row[2:])) for row in page)
+            yield from self._database.made(lambda row: (text(row[1]), _trouble(row[2:])), page)
             after = page[-1][0]
 
     def last_troubles(self, job: str, dataset: str, path: str) -> Sequence[tuple[int, Trouble]]:
@@ -131,7 +131,7 @@ class Runs:
             .where(datasets.c.job == job, datasets.c.name == blob(dataset), troubles.c.path == blob(path))
             .order_by(troubles.c.run.desc(), troubles.c.id)
         )
-        return [(row[0], _trouble(row[1:])) for row in self._rows(statement)]
+        return self._database.made(lambda row: (row[0], _trouble(row[1:])), self._rows(statement))
 
     def forget_old_troubles(self, job: str, keep_runs: int) -> None:
         """Keep the troubles of the newest runs only."""

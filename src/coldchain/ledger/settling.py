@@ -78,7 +78,7 @@ class _Remembered:
         here = here.order_by(looks.c.path).limit(_PAGE)
         rows = self._database.read(lambda connection: connection.execute(here).all())
         self._first, self._last = name, bytes(rows[-1].path) if len(rows) == _PAGE else _BEYOND
-        self._page = {text(row.path): _look(row) for row in rows}
+        self._page = {look[0].path: look for look in self._database.made(_look, rows)}
 
 
 def _look(row: Any) -> Look:

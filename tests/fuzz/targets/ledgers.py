@@ -15,6 +15,7 @@ from pathlib import Path
 
 from coldchain.errors import LedgerError
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.messages import Fate
 from coldchain.model import Digest, Entry, Identity, Manner, ProofKind, SourceSeen, State, Tally, Trouble, Verified
 from coldchain.stores.names import NameRules
 from coldchain.verdict import Condition, Remark, Verdict
@@ -66,8 +67,19 @@ def _altered(rest: bytes) -> Path:
 
 
 def _readings(ledger: Ledger) -> Iterator[Callable[[], object]]:
-    """What must be answered whatever stands there; other questions still end as a bug would (docs/fuzzing.md)."""
-    yield from (ledger.head, lambda: ledger.acquisition("j", "s"), ledger.verify_chain)
+    """What must be answered, or refused, whatever stands there."""
+    yield from (ledger.head, ledger.runs, ledger.verify_chain)
+    yield from (
+        lambda: ledger.acquisition("j", "s"),
+        lambda: list(ledger.acquisitions()),
+        lambda: ledger.conditions("j"),
+    )
+    yield from (lambda: ledger.source("j"), lambda: ledger.destination("j", "d"), lambda: ledger.datasets("j"))
+    yield from (lambda: list(ledger.all_records("j", "d", "s")), lambda: list(ledger.by_age("j", "d")))
+    yield from (lambda: ledger.tallies("j"), lambda: ledger.find_path("a"), lambda: ledger.copies("j", "s", "a"))
+    yield from (lambda: list(ledger.troubles(1)), lambda: ledger.last_troubles("j", "s", "x"))
+    yield from (lambda: list(ledger.events()), lambda: ledger.looks("j", "s")("a"))
+    yield lambda: ledger.messages(Fate.WAITING)
 
 
 def ledger_file(content: bytes) -> bool:
