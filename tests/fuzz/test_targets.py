@@ -40,7 +40,7 @@ def test_whatever_the_bytes_are_nothing_is_raised_and_it_ends_soon(target: Targe
         assert time.process_time() - begun < LONGEST_S, f"input {number} of {target.name} takes too long"
 
 
-@pytest.mark.parametrize("target", [one for one in TARGETS.values() if not one.slow], ids=str)
+@pytest.mark.parametrize("target", [one for one in TARGETS.values() if not one.slow], ids=lambda one: one.name)
 def test_a_small_input_never_fills_the_memory(target: Target) -> None:
     """Fewer inputs, because counting every byte that is taken is slow."""
     tracemalloc.start()
