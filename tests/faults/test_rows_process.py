@@ -57,7 +57,8 @@ def test_row6_forty_kills_at_random_moments_lose_nothing_and_leave_nothing_behin
     world.verify_manifests()
 
 
-def test_row7_a_polite_end_in_mid_file_says_130_and_the_next_run_finishes(world: World) -> None:
+def in_mid_file(world: World) -> subprocess.Popen[bytes]:
+    """A run of which something lies at the destination under a temporary name."""
     world.write("large", os.urandom(64 << 20))
     acquire(world, 5, 1000)
     process = started(world)
@@ -65,6 +66,11 @@ def test_row7_a_polite_end_in_mid_file_says_130_and_the_next_run_finishes(world:
     while not world.leftovers():
         assert process.poll() is None, "it ended before anybody could stop it"
         assert time.monotonic() < deadline
+    return process
+
+
+def test_row7_a_polite_end_in_mid_file_says_130_and_the_next_run_finishes(world: World) -> None:
+    process = in_mid_file(world)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=LIMIT_S)[0].decode()
     assert process.returncode == 130, said
@@ -76,13 +82,7 @@ def test_row7_a_polite_end_in_mid_file_says_130_and_the_next_run_finishes(world:
 
 def test_row8_a_machine_that_sleeps_in_mid_file_goes_on_where_it_was(world: World) -> None:
     """Nothing but the clock moved meanwhile, so this sleeps: three seconds are longer than any of its patience."""
-    world.write("large", os.urandom(64 << 20))
-    acquire(world, 5, 1000)
-    process = started(world)
-    deadline = time.monotonic() + LIMIT_S
-    while not world.leftovers():
-        assert process.poll() is None, "it ended before anybody could stop it"
-        assert time.monotonic() < deadline
+    process = in_mid_file(world)
     process.send_signal(signal.SIGSTOP)
     time.sleep(3)
     process.send_signal(signal.SIGCONT)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from coldchain.errors import SourceAbsent
-from coldchain.model import State
+from coldchain.model import Dataset, State, Tally
 from coldchain.monitor import SilentMonitor
+from coldchain.operate.convoy import convoys
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
+from coldchain.steps.draft import Draft
 from tests.faults.world import World
 
 _FOLDERS = 'datasets = "folders"'
@@ -116,3 +118,12 @@ def test_p08_after_a_kill_a_run_of_one_dataset_writes_the_manifests_of_the_other
         report = run_job(world.job, ledger, Wish(datasets=frozenset({"day000"})), world.around())
     assert report.exit_code == 0
     assert "day001/a" in _listed(world, "day001")
+
+
+def test_p17_a_large_dataset_travels_alone_so_that_nobody_remembers_whose_each_file_is() -> None:
+    draft = Draft(("nas",))
+    for name, files in (("a", 5), ("b", 19_000), ("large", 20_000), ("c", 5)):
+        draft.begin(Dataset(name)).to_read = Tally(files, files)
+    together = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
+    assert together == [["a", "b"], ["large"], ["c"]]
+    draft.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -134,6 +135,23 @@ def undated(outcome: Verified | Trouble) -> tuple[object, ...]:
 def test_no_process_is_begun_where_it_is_of_no_use(to_read: Tally, workers: int, *, anywhere: bool) -> None:
     with carried(to_read, workers, SILENT, anywhere=anywhere):
         assert not workers_of(os.getpid())
+
+
+def test_where_no_process_is_to_be_had_threads_carry(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab")
+    lab.acquire(2)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # a first worker finds its descriptors, a second one does not
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 6, before[1]))
+    try:
+        with carried(MANY, 2, SILENT, anywhere=True) as carry:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            assert len(workers_of(os.getpid())) < 2
+            carry(batch_of(lab))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert data(lab.nas) == data(lab.source)
+    assert not workers_of(os.getpid())
 
 
 def test_an_error_comes_over_with_its_kind(tmp_path: Path) -> None:

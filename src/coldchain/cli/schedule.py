@@ -18,7 +18,7 @@ from coldchain.errors import UsageError
 
 if TYPE_CHECKING:
     from coldchain.config.values import Config, Job
-    from coldchain.operate.service import Found, Machine, Target, Told
+    from coldchain.operate.installing import Found, Machine, Target, Told
     from coldchain.schedules.tasks import Manner, Task
 
 _HELP = """Have the system run jobs at their times: install, show, remove.
@@ -122,21 +122,21 @@ def program() -> tuple[str, ...]:
 
 def this_machine(config: Config) -> Machine:
     """What the door knows of this computer."""
-    from coldchain.operate.service import Machine
+    from coldchain.operate.installing import Machine
 
     return Machine(sys.platform, os.environ, Path.home(), config.state)
 
 
 def target_of(config: Config, to: To | None) -> Target:
     """Whose scheduler is meant."""
-    from coldchain.operate.service import Target, usual_target
+    from coldchain.operate.installing import Target, usual_target
 
     return Target(to.value) if to is not None else usual_target(this_machine(config))
 
 
 def put_in(tasks: Sequence[Task], where: Where, *, only_print: bool) -> int:
     """Install tasks, or show what would be installed."""
-    from coldchain.operate.service import install, installation
+    from coldchain.operate.installing import install, installation
 
     machine, target, manner = where
     if not only_print:
@@ -151,7 +151,7 @@ def put_in(tasks: Sequence[Task], where: Where, *, only_print: bool) -> int:
 
 def take_away(kind: str, config: Config, names: list[str] | None, where: Where) -> int:
     """Remove what was installed of these jobs; of all of this configuration, when none is named."""
-    from coldchain.operate.service import installed, remove
+    from coldchain.operate.installing import installed, remove
     from coldchain.schedules.tasks import Task
 
     machine, target, manner = where
@@ -174,7 +174,7 @@ def _say(told: Told) -> int:
 
 def all_installed(machine: Machine, target: Target, manner: Manner) -> list[Found]:
     """Everything of coldchain's that this target has."""
-    from coldchain.operate.service import installed
+    from coldchain.operate.installing import installed
 
     return installed(target, manner, machine)
 

@@ -85,10 +85,13 @@ class Traveller:
 
 
 def convoys(draft: Draft) -> Iterator[list[tuple[DatasetDraft, Waves]]]:
-    """Yield the datasets in their order, as many together as are worth it; a large one goes alone or last."""
+    """Yield the datasets in their order, as many together as are worth it; a large one goes alone."""
     together: list[tuple[DatasetDraft, Waves]] = []
     files = size_bytes = 0
     for planned, waves in draft.by_dataset():
+        if together and planned.to_read.files >= _FILES:  # nobody need remember whose its files are
+            yield together
+            together, files, size_bytes = [], 0, 0
         together.append((planned, waves))
         files += planned.to_read.files
         size_bytes += planned.to_read.size_bytes
@@ -104,45 +107,50 @@ def carry_convoy(carrier: Carrier, travellers: Sequence[Traveller], ledger: Ledg
 
     What says that others are whole travels after them, and only where they all were verified.
     """
+    only = travellers[0] if len(travellers) == 1 else None
     for number in range(max(len(one.waves) for one in travellers)):
-        whose = _Whose(ledger)
+        whose = _Whose(ledger, only)
         carrier.carry(_all_sends(travellers, number, whose), whose)
         for one in travellers:
             if one.late:
                 late, one.late = one.late, []
-                alone = _Whose(ledger)
+                alone = _Whose(ledger, one)
                 carrier.carry(alone.mark(one, late), alone)
 
 
 class _Whose:
     """Knows of each path that is under way to which dataset it belongs."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, only: Traveller | None) -> None:
+        """Of the only dataset of a convoy no path is remembered, for it may have millions."""
+        self._ledger, self._only = ledger, only
         self._travellers: dict[str, Traveller] = {}
 
     def mark(self, one: Traveller, sends: Iterable[Send]) -> Iterator[Send]:
         """Let files of a dataset through, and remember that they are its own."""
         for send in sends:
-            if self._travellers.setdefault(send.entry.path, one) is one:
+            if self._only is one or self._travellers.setdefault(send.entry.path, one) is one:
                 yield send
             else:
                 one.late.append(send)
 
     def reason_to_wait(self, entry: Entry) -> str:
         """See ``Settling.reason_to_wait``."""
-        return self._travellers[entry.path].settling.reason_to_wait(entry)
+        return self._of(entry.path).settling.reason_to_wait(entry)
 
     def moved(self, path: str) -> None:
         """A file is sent as it is now, not as it was when it was planned."""
-        self._travellers[path].moved = True
+        self._of(path).moved = True
+
+    def _of(self, path: str) -> Traveller:
+        return self._only or self._travellers[path]
 
     def take(self, outcomes: Sequence[Outcome]) -> None:
         """Hand outcomes to their datasets, in one transaction."""
         shares: dict[str, tuple[Traveller, list[Outcome]]] = {}
         for outcome in outcomes:
             path = outcome.entry.path if isinstance(outcome, Verified) else outcome.path
-            one = self._travellers[path]
+            one = self._of(path)
             shares.setdefault(one.dataset.name, (one, []))[1].append(outcome)
         if outcomes:
             with self._ledger.together():

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import IO, cast
@@ -36,22 +36,22 @@ Carry = Callable[[Batch], BatchResult]
 def carried(to_read: Tally, workers: int, monitor: Monitor, *, anywhere: bool) -> Iterator[Carry]:
     """Yield what carries a batch, for ``workers`` threads at once; ``anywhere``: any process can open all places."""
     many = to_read.files >= MANY_FILES and to_read.size_bytes <= to_read.files * _SMALL_BYTES
-    if not (many and anywhere and workers > 1 and sys.executable):
-        yield lambda batch: process_batch(batch, monitor)
-        return
-    crew = _Crew(workers, monitor)
-    try:
-        yield crew.carry
-    finally:
-        crew.dismiss()
+    with ExitStack() as stack:
+        crew: list[_Worker] = []
+        if many and anywhere and workers > 1 and sys.executable:
+            with suppress(OSError):  # no process is to be had, no descriptor is left: threads need neither
+                crew.extend(stack.enter_context(closing(_Worker())) for _ in range(workers))
+        if len(crew) < workers:
+            yield lambda batch: process_batch(batch, monitor)
+        else:
+            yield stack.enter_context(closing(_Crew(crew, monitor))).carry
 
 
 class _Crew:
-    """Some worker processes."""
+    """Some worker processes, as one."""
 
-    def __init__(self, count: int, monitor: Monitor) -> None:
-        self._monitor = monitor
-        self._workers = [_Worker() for _ in range(count)]
+    def __init__(self, workers: list[_Worker], monitor: Monitor) -> None:
+        self._monitor, self._workers = monitor, workers
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -71,12 +71,10 @@ class _Crew:
         self._monitor.moved(sum(send.entry.size_bytes for send in batch.sends))
         return result
 
-    def dismiss(self) -> None:
-        """End them all; what one of them is carrying is given up."""
+    def close(self) -> None:
+        """Tell them nothing more."""
         self._over.set()
         self._teller.join()
-        for worker in self._workers:
-            worker.end()
 
     def _tell_to_stop(self) -> None:
         while not self._over.wait(_LOOK_S):
@@ -117,8 +115,8 @@ class _Worker:
         with suppress(OSError):
             self._say(STOP)
 
-    def end(self) -> None:
-        """Let go of it, and wait until it is gone."""
+    def close(self) -> None:
+        """Let go of it, and wait until it is gone; what it is carrying is given up."""
         with suppress(OSError):
             self._batches.close()
         self._process.wait()
