@@ -102,7 +102,7 @@ class Lane:
 
     def _report(self, entry: Entry, target: Target, error: StoreError) -> None:
         if error.ends_store and self.broken is None:
-            self.broken = error
+            self.broken = _without_frames(error)
         state = State.REFUSED if isinstance(error, Occupied | NotAFile) else State.FAILED
         reason = f"{target.key}: {error.reason}" if isinstance(error, Occupied | NotAFile) else error.reason
         self._outcomes.append(Trouble(self.name, entry.path, entry.size_bytes, state, reason, error.temporary))
@@ -307,3 +307,9 @@ def _settle_each(staging: Staging, files: list[_Finished]) -> dict[str, StoreErr
                 raise
             unsettled[file.target.key] = error
     return unsettled
+
+
+def _without_frames(error: StoreError) -> StoreError:
+    """What is kept for long: the frames of its traceback would hold open what they held, as the folder of a disk."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

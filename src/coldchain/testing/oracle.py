@@ -6,9 +6,11 @@ history of the source (which the test wrote, so it knows), the folders as they a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -103,7 +105,8 @@ def violations(given: Evidence) -> list[str]:
 def read_tree(root: Path) -> dict[str, str]:
     """Hash every file below a folder; what is no plain file is there with a word instead of a digest.
 
-    A folder that is not there holds nothing; one that cannot be read raises OSError.
+    A folder that is not there holds nothing; one that cannot be read raises OSError.  What goes away between being
+    listed and being read was not there.
     """
     tree: dict[str, str] = {}
     if not root.exists():
@@ -112,8 +115,9 @@ def read_tree(root: Path) -> dict[str, str]:
         links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in [*names, *links]:
             file = Path(folder, name)
-            plain = file.is_file() and not file.is_symlink()
-            tree[file.relative_to(root).as_posix()] = _hash(file) if plain else _NO_FILE
+            with contextlib.suppress(FileNotFoundError):
+                plain = stat.S_ISREG(file.lstat().st_mode)
+                tree[file.relative_to(root).as_posix()] = _hash(file) if plain else _NO_FILE
     return tree
 
 

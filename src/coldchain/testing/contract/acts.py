@@ -77,10 +77,10 @@ def carry(store: Store, contents: Mapping[str, bytes]) -> dict[str, Entry]:
     return {key: arrived(result) for key, result in results.items()}
 
 
-def replace(store: Store, key: str, content: bytes, expected: Entry) -> Entry | StoreError:
+def replace(store: Store, key: str, content: bytes, expected: Entry, mtime_ns: int = MTIME_NS) -> Entry | StoreError:
     """Stage, flush and publish one file in the place of another."""
     with staging_of(store) as staging:
-        put_in(staging, key, content)
+        put_in(staging, key, content, entry_for(key, content, mtime_ns))
         staging.flush()
         return staging.publish({key: expected})[key]
 
