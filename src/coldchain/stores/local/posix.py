@@ -21,10 +21,10 @@ from coldchain.model import Entry
 
 if sys.platform == "win32":
     raise ImportError("see local.windows")
+import fcntl
+
 if sys.platform == "linux":
     from coldchain.stores.local import linux
-elif sys.platform == "darwin":
-    import fcntl
 
 _CACHED_FOLDERS = 64
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -277,6 +277,19 @@ class PosixRoot:
             linux.start_write_back(fd, offset, length)
 
     # --- past the cache --------------------------------------------------------------------------------------------
+
+    def writes_past_cache(self, fd: int) -> bool:
+        """Let what is written in whole, aligned blocks go past the page cache from now on; False where it would not."""
+        if sys.platform == "linux" and self._direct and os.fstat(fd).st_dev == self.device:
+            with contextlib.suppress(OSError):  # then it goes through the cache, as everything else does
+                fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_DIRECT)
+                return True
+        return False
+
+    def write_through_cache(self, fd: int) -> None:
+        """Let what is written be of any length and at any place again."""
+        if sys.platform == "linux":
+            fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
 
     def open_past_cache(self, key: str) -> tuple[int, str]:
         """Open for reading from the medium; returns the descriptor and the means (see ``Proof.how``)."""

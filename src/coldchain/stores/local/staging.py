@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, from_os_error
 from coldchain.model import Entry
 from coldchain.stores.local.reading import LocalReader, entry_of
+from coldchain.stores.local.writing import WriterPastCache
 
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
@@ -23,6 +24,8 @@ _AHEAD = 16
 """So many of them are open at once; there may be 64 workers, and a process may have 1,024 files open."""
 _WRITE_BACK_BYTES = 16 << 20
 """A large file is handed to the disk in pieces of this size while it is still being written."""
+_PAST_CACHE_BYTES = 32 << 20
+"""Files of this size are written past the page cache where there is a way past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,15 +238,21 @@ class LocalStaging:
 class LocalSink:
     """One temporary file; implements ``coldchain.stores.base.Sink``."""
 
-    __slots__ = ("_entry", "_fd", "_key", "_staging", "_started", "_temporary", "_written")
+    __slots__ = ("_entry", "_fd", "_key", "_past_cache", "_staging", "_started", "_temporary", "_written")
 
     def __init__(self, staging: LocalStaging, key: str, temporary: str, fd: int, entry: Entry) -> None:
         self._staging, self._key, self._temporary, self._fd, self._entry = staging, key, temporary, fd, entry
         self._written = self._started = 0
+        root = staging._root
+        large = entry.size_bytes >= _PAST_CACHE_BYTES
+        self._past_cache = WriterPastCache(root, fd) if large and root.writes_past_cache(fd) else None
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Write all of it, however short the single writes are."""
         try:
+            if self._past_cache is not None:
+                self._past_cache.write(chunk)
+                return
             done = os.write(self._fd, chunk)
             while done < len(chunk):
                 done += os.write(self._fd, memoryview(chunk)[done:])
@@ -258,6 +267,8 @@ class LocalSink:
         """Set mtime and mode, flush where that is not done by the batch, and look what the file system says of it."""
         root = self._staging._root
         try:
+            if self._past_cache is not None:
+                self._past_cache.finish()
             root.keep(self._fd, self._entry)
             status = os.fstat(self._fd)
             elsewhere = status.st_dev != root.device

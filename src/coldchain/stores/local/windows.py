@@ -252,6 +252,13 @@ class WindowsRoot:
 
     # --- past the cache --------------------------------------------------------------------------------------------
 
+    def writes_past_cache(self, fd: int) -> bool:
+        """Not after a file was opened; the flush of each file reaches the medium."""
+        return False
+
+    def write_through_cache(self, fd: int) -> None:
+        """They always do."""
+
     def open_past_cache(self, key: str) -> tuple[int, str]:
         """Without buffering on a local disk; a share's own cache is beyond reach."""
         if sys.platform == "win32" and not self._remote:
