@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,26 @@ def run(*command: str | Path) -> str:
         time.sleep(0.05)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+@contextlib.contextmanager
+def watched(calls: str, file: Path) -> Iterator[None]:
+    """Let the system write down the calls that this process makes meanwhile, the path behind each descriptor included.
+
+    Of this very process, and not of one that is started: so a mistake that was put into the code here is seen.
+    """
+    command = ["strace", "-f", "-y", "-qq", "-e", f"trace={calls}", "-o", str(file), "-p", str(os.getpid())]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    until = time.monotonic() + 20
+    while "TracerPid:\t0\n" in Path("/proc/thread-self/status").read_text():
+        assert process.poll() is None, "the calls of this process cannot be watched"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
 
 
 class Mounts(contextlib.ExitStack):

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from coldchain.errors import FlushFailed, Unreliable
 from coldchain.model import Entry
+from coldchain.stores.local.base import LocalRoot
+from coldchain.stores.local.posix import PosixRoot
 from coldchain.stores.local.store import LocalStore
-from tests.stores.local.carrying import OWNER, Mounts, content, entry, keys, needs_root, run, send, standing
-from tests.stores.local.test_writing import CHILD
+from tests.stores.local.carrying import (
+    OWNER,
+    Mounts,
+    content,
+    entry,
+    keys,
+    needs_root,
+    run,
+    send,
+    standing,
+    watched,
+)
 
 _CALLS = "write,pwrite64,fchmod,utimensat,fsync,fdatasync,syncfs,renameat2,renameat,linkat,close"
 _FD = re.compile(r"^(?:\d+ +)?(\w+)\(\d+<([^>]*)>")
 _RENAME = re.compile(r'(?:renameat2|renameat|linkat)\(\d+<([^>]*)>, "([^"]*)", \d+<([^>]*)>, "([^"]*)".*\) = 0')
 
 
-def calls(folder: Path, files: int, tmp_path: Path) -> list[str]:
+def calls(
+    folder: Path, files: int, tmp_path: Path, opener: Callable[[str], LocalRoot] = PosixRoot, *, size: int = 100
+) -> list[str]:
+    """The calls by which so many files get into two folders."""
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-qq", "-e", f"trace={_CALLS}", "-o", str(trace)]
-    subprocess.run([*command, sys.executable, "-c", CHILD, str(folder), str(files)], check=True)
+    names = [f"{'a' if number % 2 else 'b'}/{number:02}" for number in range(files)]
+    store = LocalStore(str(folder), opener)
+    with watched(_CALLS, trace):
+        results = send(store, dict.fromkeys(names, b"x" * size))
+    store.close()
+    assert all(isinstance(result, Entry) for result in results.values()), results
     return [line for line in trace.read_text().splitlines() if str(folder) in line]
 
 
