@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from coldchain.config.values import Incomplete, Job
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
 from coldchain.content.pool import threads
 from coldchain.errors import ColdchainError, StoreError, WorkerLost
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.runs import RunRow
 from coldchain.model import SourceSeen
 from coldchain.monitor import Surroundings
 from coldchain.operate.carry import Carrier
@@ -30,7 +32,7 @@ from coldchain.verdict import Condition, Remark
 _KEPT_TROUBLES = 100
 _MANIFESTS_TOGETHER = 50
 _RUNS_ASKED = 20
-"""How many runs back it is looked whether each destination was swept since a run was killed."""
+"""How many runs back it is looked what each destination is owed, and whether it was swept since a run was killed."""
 
 
 def run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings) -> Report:
@@ -56,8 +58,8 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
         job = opened_job.job
         remember(job, ledger, around, opened_job)
         left = notes_in(around.begun) if around.begun else []
-        unclean, unswept = ledger.unfinished(job.name), _unswept(ledger, job)
-        owed = set(ledger.datasets(job.name)) if unclean else _manifests_due(ledger, job)
+        rows, unclean = ledger.runs(job.name, _RUNS_ASKED), ledger.unfinished(job.name)
+        unswept, owed = _unswept(rows, job), _manifests_due(ledger, rows, job)
         run = ledger.begin_run(job.name, wish.command, around.clock())
         report = _new_report(job, run, around)
         report.notes.extend(opened_job.absent)
@@ -100,27 +102,43 @@ def _end(ledger: Ledger, report: Report, around: Surroundings, begun: float, *, 
     ledger.forget_old_troubles(report.job, _KEPT_TROUBLES)
 
 
-def _manifests_due(ledger: Ledger, job: Job) -> set[str]:
-    runs = ledger.runs(job.name, 1)
-    due = runs[0].summary.get("manifests_due") if runs and runs[0].summary else None
-    return {str(name) for name in due} if isinstance(due, list) else set()
+def _manifests_due(ledger: Ledger, rows: Sequence[RunRow], job: Job) -> set[str]:
+    """The datasets whose manifests are owed to a destination since a run served it last; after a kill all of them.
+
+    A run pays only the destinations that it serves, and a check or a rebuild pays none.
+    """
+    owed, unserved = set[str](), {destination.name for destination in job.destinations}
+    for row in rows:
+        if row.ended is None:
+            return set(ledger.datasets(job.name))
+        due = row.summary.get("manifests_due")
+        owed |= {str(name) for name in due} if isinstance(due, list) else set()
+        unserved -= {name for name, _ in _lots(row)}
+        if not unserved:
+            return owed
+    return owed if len(rows) < _RUNS_ASKED else set(ledger.datasets(job.name))
 
 
-def _unswept(ledger: Ledger, job: Job) -> set[str]:
+def _unswept(rows: Sequence[RunRow], job: Job) -> set[str]:
     """The destinations with which the last run that served them did not come well to its end, or none ever did.
 
     A run may serve only some of them, and may lose one on its way.  A ledger that was rebuilt may have been put back to
     before a run that was killed, and know nothing of it.
     """
     unknown, unswept = {destination.name for destination in job.destinations}, set[str]()
-    for row in ledger.runs(job.name, _RUNS_ASKED):
+    for row in rows:
         if row.ended is None or not unknown or row.command == "rebuild":
             break
-        datasets = row.summary.get("datasets")
-        lots = [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
+        lots = _lots(row)
         unswept |= {name for name, lot in lots if lot["failed"]["files"] and name in unknown}  # it may have gone away
         unknown -= {name for name, _ in lots}
     return unswept | unknown
+
+
+def _lots(row: RunRow) -> list[tuple[str, Any]]:
+    """What a run wrote down of each dataset at each destination that it served."""
+    datasets = row.summary.get("datasets")
+    return [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
 
 
 def _sweep(opened_job: Opened, names: Collection[str]) -> None:
