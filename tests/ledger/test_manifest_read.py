@@ -46,6 +46,12 @@ def test_a_file_that_is_empty_and_tells_nothing_of_itself_comes_back() -> None:
     assert read(written([bare])) == ([], [bare])
 
 
+def test_no_file_at_all_is_a_list_too_and_a_superseded_one_stays_so() -> None:
+    assert read(written([])) == ([], [])
+    versions = [RECORDS[0], RECORDS[1]._replace(superseded=True)]
+    assert read(written(versions)) == ([], versions)
+
+
 def test_the_largest_numbers_that_a_ledger_holds_come_back() -> None:
     most, widest = (1 << 63) - 1, (1 << 64) - 1
     large = RECORDS[0]._replace(size_bytes=most, source_inode=widest, mode=most, source_mtime_ns=-(1 << 63))
