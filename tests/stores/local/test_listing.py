@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from coldchain.errors import NotAFile, NotFound
+from coldchain.errors import NotAFile, NotFound, Unreliable
 from coldchain.model import Entry, Oddity
 from coldchain.stores.local.store import LocalStore
-from tests.stores.local.carrying import MTIME_NS, content, keys, needs_root, oddities, send
+from tests.stores.local.carrying import MTIME_NS, ROOTS, Mounts, content, keys, needs_root, oddities, send
 
 
 def fill(place: Path, *names: str) -> None:
@@ -182,6 +183,28 @@ def test_p01_a_folder_without_rights_is_an_oddity_and_the_rest_is_listed() -> No
         "Denied",
         "Denied",
     ]
+
+
+@needs_root
+@pytest.mark.parametrize("root", ROOTS)
+def test_p01_a_name_that_cannot_be_looked_at_hides_no_other(mounts: Mounts, root: str) -> None:
+    faulty = mounts.fuse({})
+    fill(faulty.backing, "a/1", "a/2", "a/3", "b", "c/1", "d/1")
+    store = LocalStore(str(faulty.place), ROOTS[root])
+    for bad in ("a/2", "b", "c"):
+        faulty.rules({"faults": [{"op": "getattr", "errno": errno.EIO, "match": f"/{bad}"}]})
+        found = {item.path: isinstance(item, Entry) for item in store.list()}
+        good = [key for key in ("a/1", "a/2", "a/3", "b", "c/1", "d/1") if not key.startswith(bad)]
+        assert found == {**dict.fromkeys(good, True), f"{bad}/": False}
+        assert oddities(store)[f"{bad}/"].what == "unreadable"
+        assert "c" in store.folders(), "a dataset that nobody can look at is there"
+    faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO, "match": "/a"}]})
+    found = {item.path: isinstance(item, Entry) for item in store.list()}
+    assert found == {"a/": False, "b": True, "c/1": True, "d/1": True}
+    faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO}]})
+    with pytest.raises(Unreliable):
+        list(store.list())
+    store.close()
 
 
 def test_times_are_kept_to_the_nanosecond(store: LocalStore) -> None:

@@ -43,3 +43,15 @@ class LocalRoot(Protocol):
     def writers(self) -> dict[int, str]: ...
     def free_bytes(self) -> int | None: ...
     def close(self) -> None: ...
+
+
+def is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether a name in a listing is that of a folder.
+
+    Where the system does not say so in the listing itself, it is asked for each name.  One that cannot be looked at is
+    no reason to see none of the others: it may be a whole dataset, so it passes for a folder, which cannot be read.
+    """
+    try:
+        return item.is_dir(follow_symlinks=False)
+    except OSError:
+        return True

@@ -18,6 +18,7 @@ from functools import partial
 from threading import Lock
 
 from coldchain.model import Entry
+from coldchain.stores.local.base import is_folder
 
 if sys.platform == "win32":
     raise ImportError("see local.windows")
@@ -112,7 +113,7 @@ class PosixRoot:
         fresh = os.open(".", _OPEN_FOLDER, dir_fd=opened.fd)
         try:
             with os.scandir(fresh) as found:
-                names = [item.name + "/" if item.is_dir(follow_symlinks=False) else item.name for item in found]
+                names = [item.name + "/" if is_folder(item) else item.name for item in found]
         finally:
             os.close(fresh)
         if not names and os.fstat(opened.fd).st_nlink == 0:  # readdir(3) shows a removed folder as an empty one

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from coldchain.model import Entry
+from coldchain.stores.local.base import is_folder
 
 if sys.platform == "win32":
     from coldchain.stores.local import win32
@@ -293,6 +294,4 @@ def _is_link(status: os.stat_result) -> bool:
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
-    return item.is_dir(follow_symlinks=False) and not (
-        sys.platform == "win32" and _is_link(item.stat(follow_symlinks=False))
-    )
+    return is_folder(item) and not (sys.platform == "win32" and _is_link(item.stat(follow_symlinks=False)))
