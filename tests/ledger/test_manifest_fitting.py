@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from coldchain.ledger import manifest_acquisition
 from coldchain.ledger.manifest import FILES, ManifestHeader, Told, json_lines
 from coldchain.ledger.manifest_acquisition import as_fields, fitting, from_fields, unit_lines
 from coldchain.ledger.manifest_fields import LINE_LIMIT_BYTES, encoded, size_limit_bytes
-from coldchain.verdict import KEPT, Condition, Remark, Verdict
+from coldchain.ledger.manifest_read import read_manifest
+from coldchain.verdict import Condition, Remark, Verdict
 from tests.ledger.making import DATASET, JOB, LATER, NOW
 
 WHOLE = Told("ifcb", Verdict(Condition.COMPLETE, "61 bins, all whole"), NOW, LATER, LATER)
@@ -56,17 +58,22 @@ def test_the_catalogue_takes_half_of_the_room_at_most() -> None:
     assert as_fields(told(catalogue=catalogue), 2 * size_bytes - 1)["catalogue"] == {}
 
 
-def test_a_first_line_is_never_longer_than_what_is_read(dataset: str = DATASET) -> None:
-    names = tuple(f"{number:05d} " + "x" * 1500 for number in range(KEPT))
-    verdict = Verdict(
-        Condition.INCOMPLETE, "short", names, KEPT, catalogue={f"{n:05d}": "y" * 500 for n in range(3000)}
-    )
-    header = ManifestHeader(
-        JOB, dataset * 1000, "disk-1", "ab" * 16, (7, "cd" * 32), NOW, "0.1.0", Told("ifcb", verdict, NOW, LATER, None)
-    )
-    [first, *_] = json_lines(header, [])
-    assert LINE_LIMIT_BYTES // 2 < len(first) <= LINE_LIMIT_BYTES
-    assert json.loads(first.removesuffix(FILES) + b"}")["acquisition"]["missing_count"] == KEPT
+def test_a_first_line_is_filled_and_never_longer_than_what_is_read() -> None:
+    header = ManifestHeader(JOB, DATASET * 1000, "disk-1", "ab" * 16, (7, "cd" * 32), NOW, "0.1.0")
+    bare = size_limit_bytes(first_of(header))
+    told_of = Told("ifcb", Verdict(Condition.INCOMPLETE, "", ("",), 1), NOW, LATER, None)
+    spare = LINE_LIMIT_BYTES - 64 - bare - size_limit_bytes(as_fields(told_of, LINE_LIMIT_BYTES))
+    for length, named in ((spare, 1), (spare + 1, 0)):
+        missing = ("x" * length,)
+        full = replace(header, acquisition=replace(told_of, verdict=replace(told_of.verdict, missing=missing)))
+        assert len(next(json_lines(full, []))) <= LINE_LIMIT_BYTES
+        assert len(first_of(full)["acquisition"]["missing"]) == named
+        assert read_manifest(json_lines(full, []))[0].job == JOB
+
+
+def first_of(header: ManifestHeader) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(next(json_lines(header, [])).removesuffix(FILES) + b"}")
+    return fields
 
 
 @pytest.mark.parametrize("change", [{"remarks": {}}, {"remarks": ""}, {"missing": {}}, {"missing": ""}])
