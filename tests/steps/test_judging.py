@@ -181,7 +181,8 @@ def sent(path: str) -> Send:
 def allowed(troubles: list[Trouble], *paths: str) -> tuple[set[tuple[str, str]], list[tuple[str, str]]]:
     following, decided = Following(Counting(Verdict(Condition.COMPLETE)), PLATE), Decided()
     following.heed(troubles)
-    through = following.allowed(map(sent, paths), decided)  # type: ignore[arg-type]
+    through = list(following.allowed(map(sent, paths), decided))  # type: ignore[arg-type]
+    assert all(send.targets for send in through), "nothing is read for nobody"
     return {(send.entry.path, target.destination) for send in through for target in send.targets}, decided.held
 
 
@@ -190,6 +191,13 @@ def test_a_marker_waits_only_for_what_it_vouches_for_and_only_where_that_is_in_t
     through, held = allowed([trouble("plate/b1.roi", "a")], *paths)
     assert sorted(held) == [("plate/DONE", "a"), ("plate/b1.hdr", "a")]
     assert through == {(path, name) for path in paths for name in "ab"} - set(held)
+
+
+def test_a_marker_does_not_wait_for_what_it_does_not_vouch_for() -> None:
+    through, held = allowed([trouble("plate/b3.roi", name) for name in "ab"], "plate/b1.hdr", "plate/b4.hdr")
+    assert (len(through), held) == (4, [])
+    through, held = allowed([trouble("plate/b1.roi", name) for name in "ab"], "plate/b1.hdr")
+    assert (through, len(held)) == (set(), 2)
 
 
 def test_without_trouble_every_marker_goes() -> None:

@@ -91,6 +91,21 @@ def test_p16_a_hundred_folders_between_two_twins_are_not_too_many() -> None:
     assert collisions.twin("p/q1/f") == "p/Q1"
 
 
+def test_p16_a_twin_at_the_top_is_found_however_many_folders_lie_between() -> None:
+    collisions = Collisions(NameRules(folds_case=True))
+    for key in ["Q/f", *(f"a{number:03}/f" for number in range(100))]:
+        assert not collisions.twin(key)
+    assert collisions.twin("q/f") == "Q"
+
+
+def test_p16_a_very_deep_folder_hides_no_twin_of_its_dataset() -> None:
+    collisions = Collisions(NameRules(folds_case=True))
+    collisions.enter("p/Q1")
+    assert not collisions.twin(f"p/Q1/{'d/' * 70}f")
+    collisions.enter("p/q1")
+    assert collisions.twin("p/q1/f") == "p/Q1"
+
+
 def test_memory_stays_flat_however_many_folders_come() -> None:
     collisions = Collisions(NameRules(folds_case=True))
     for number in range(5000):

@@ -120,6 +120,14 @@ def test_a_word_that_nobody_can_read_is_none_and_is_written_over(bench: Bench, s
     assert read_agent(bench.store, ME) == {"ledger": "L"}
 
 
+@pytest.mark.parametrize("depth", range(100, 1000, 100))
+def test_a_word_of_another_job_that_is_too_deep_to_be_written_is_in_nobodys_way(bench: Bench, depth: int) -> None:
+    assert isinstance(bench.store, MemoryStore)
+    bench.store.put(agent_key("bench-pc"), b'{"jobs":{"another":' + b"[" * depth + b"]" * depth + b"}}")
+    leave_word(bench.store, ME, {"ledger": "L"})
+    assert read_agent(bench.store, ME) == {"ledger": "L"}
+
+
 def test_a_word_that_could_not_be_left_is_an_error_and_one_that_cannot_be_read_is_none(bench: Bench) -> None:
     leave_word(bench.store, ME, {"ledger": "L"})
     faulty = FaultyStore(bench.store)
