@@ -46,6 +46,12 @@ def calls(
     return [line for line in trace.read_text().splitlines() if str(folder) in line]
 
 
+def flushed(trace: Path, folder: Path) -> list[str]:
+    """What was flushed how, below a folder."""
+    found = (match.groups() for line in trace.read_text().splitlines() if (match := _FD.search(line)))
+    return [f"{call} {Path(path).relative_to(folder)}" for call, path in found if Path(path).is_relative_to(folder)]
+
+
 def check_order(trace: list[str], root: Path, *, whole: bool) -> int:
     """Each rename comes after a flush that came after the last change; the names are flushed after the last rename."""
     dirty: set[str] = set()

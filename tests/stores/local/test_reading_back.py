@@ -1,0 +1,83 @@
+"""Does reading a batch back give each file its own bytes, and leave nothing open?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from coldchain.errors import NotFound
+from coldchain.stores.local.staging import LocalStaging
+from coldchain.stores.local.store import LocalStore
+from tests.stores.local.carrying import OWNER, entry
+from tests.stores.local.test_reading import descriptors
+
+AHEAD = 16
+"""So many small files are opened before they are asked for."""
+
+
+def put(staging: LocalStaging, *keys: str) -> None:
+    for key in keys:
+        sink = staging.open(key, entry(key))
+        sink.write(key.encode() * 100)
+        sink.close()
+
+
+def back(staging: LocalStaging, key: str) -> bytes:
+    with staging.read_back(key) as reader:
+        return b"".join(map(bytes, reader.chunks()))
+
+
+def test_p02_small_files_that_are_open_ahead_of_their_turn_are_their_own(store: LocalStore) -> None:
+    """Also after another flush, at which those that were open were closed: their numbers belong to others by then."""
+    names = [f"f{number:03}" for number in range(60)]
+    staging = store.stage(OWNER)
+    put(staging, *names[:30])
+    staging.flush()
+    assert back(staging, names[0]) == names[0].encode() * 100
+    put(staging, *names[30:])
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]
+    staging.flush()
+    taken = [os.open("/proc/self/status", os.O_RDONLY) for _ in range(40)]
+    for key in reversed(names):
+        assert back(staging, key) == key.encode() * 100
+    for fd in (*others, *taken):
+        os.close(fd)
+    staging.close()
+
+
+def test_no_more_than_a_few_files_are_open_ahead_and_none_when_the_batch_is_over(store: LocalStore) -> None:
+    store.root()
+    before = descriptors()
+    staging = store.stage(OWNER)
+    names = [f"f{number:03}" for number in range(100)]
+    put(staging, *names)
+    staging.flush()
+    staged = descriptors()
+    for key in names[:50]:
+        assert back(staging, key) == key.encode() * 100
+        assert len(descriptors() - staged) <= AHEAD
+    for key in names[50:60]:
+        staging.discard(key)
+    staging.flush()
+    assert descriptors() == staged
+    assert back(staging, names[60]) == names[60].encode() * 100
+    staging.close()
+    assert descriptors() == before
+
+
+def test_p02_what_somebody_removed_meanwhile_is_not_proved(both: LocalStore, place: Path) -> None:
+    staging = both.stage(OWNER)
+    put(staging, "small")
+    sink = staging.open("large", entry("large"))
+    sink.write(bytes(1 << 20))
+    sink.close()
+    staging.flush()
+    for path in place.iterdir():
+        path.unlink()
+    for key in ("small", "large"):
+        with pytest.raises(NotFound) as caught:
+            staging.read_back(key)
+        assert caught.value.key == key
+    staging.close()
