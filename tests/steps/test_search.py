@@ -18,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def rows() -> Iterator[tuple[str, str, Acquisition]]:
     bins = (
         {"unit": "D20230810T113059_IFCB134", "roiCount": 3034, "gpsLatitude": 57.5, "sampleType": "NORMAL"},
-        {"unit": "D20230810T115412_IFCB134", "roiCount": 12, "sampleType": "BEADS"},
+        {"unit": "D20230810T115412_IFCB134", "roiCount": 12, "sampleType": "BEADS", "serial": "134", "ok": True},
     )
     day = Verdict(Condition.COMPLETE, "2 bins", catalogue={"start": "2023-08-10T11:30:59+00:00"}, units=bins)
     plate = Verdict(
@@ -46,6 +46,19 @@ QUESTIONS = [
     ("dataset~0810", ["D20230810"]),
     ("completed>2025", ["D20230810"]),
     ("roiCount>many", []),
+    ("start<=2023-08-10 instrument=ifcb", ["D20230810"]),
+    ("start<many", []),
+    ("summary<2023", []),
+    ("roiCount=12.0", ["D20230810T115412_IFCB134"]),
+    ("roiCount=1*", ["D20230810T115412_IFCB134"]),
+    ("roiCount<many", []),
+    ("sampleType>5", []),
+    ("serial<1000", ["D20230810T115412_IFCB134"]),
+    ("serial>1000", []),
+    ("serial=134.0", ["D20230810T115412_IFCB134"]),
+    ("ok=true", ["D20230810T115412_IFCB134"]),
+    ("ok=1", []),
+    ("ok>0", []),
 ]
 
 
@@ -68,3 +81,7 @@ def test_what_is_no_condition_is_refused(question: str) -> None:
 def test_a_field_that_nobody_has_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'roiCount'"):
         list(parse_question(["roiCounts>1"]).hits(rows()))
+
+
+def test_where_nothing_is_known_yet_nothing_is_found_and_no_field_is_wrong() -> None:
+    assert list(parse_question(["roiCount>1"]).hits(iter(()))) == []
