@@ -177,7 +177,7 @@ class Upload:
             self._bucket.server.make(self._path, bytes(self._content), self._metadata)
 
     def close(self, *, published: bool) -> None:
-        self._bucket._asked("published" if published else "given up", self._path)
+        self._bucket._asked("published" if published else "forgotten", self._path)
         self._bucket.server.uploads -= 1
         self._bucket.server.objects.pop(self._note, None)
 
