@@ -129,7 +129,8 @@ def _make_in_postgres(connection: Connection, where: Where, *, create: bool, now
 
 
 def _has_tables(connection: Connection) -> bool:
-    return inspect(connection).has_table("meta", schema=schema.POSTGRES_SCHEMA)
+    of_server = connection.dialect.name == "postgresql"
+    return inspect(connection).has_table("meta", schema=schema.POSTGRES_SCHEMA if of_server else None)
 
 
 def _bring_up_to_date(database: Database) -> None:
@@ -146,6 +147,8 @@ def _needs_update(database: Database) -> bool:
     found = database.read(lambda connection: connection.execute(select(schema.version.c.version_num)).scalars().all())
     if len(found) > 1:
         raise database.where.damaged("it has several versions at once")
+    if not found and database.read(_has_tables):
+        raise database.where.damaged("it does not say its version")
     if found and found[0] not in schema.VERSIONS:
         raise LedgerNewer(
             f"the ledger {database.where.shown} was written by a newer coldchain (its version is {found[0]!r}, this "
