@@ -17,10 +17,12 @@ from tests.faults.uml.machine import DISK, Machine, make_disk, mounted, needs_ma
 
 pytestmark = [needs_machine, pytest.mark.faults]
 
-SIZES_MIB = {"ext4": 192, "xfs": 320, "btrfs": 256}
+SIZES_MIB = {"ext4": 256, "xfs": 384, "btrfs": 320}
 MOMENTS: tuple[float | str, ...] = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, "done", "done and 3 s", "done and 8 s")
 """When the power is cut: a share of the time that a run takes, or after it said that all is verified."""
 FILES = 40
+LARGE_AT, LARGE_BYTES = (5, 8), (33 << 20) + 77
+"""In these rounds one file is so large that it is written past the page cache; the second of them comes to its end."""
 JOB = f"""\
 version = 1
 state = "{DISK}/state"
@@ -39,7 +41,8 @@ def acquire(source: Path, number: int) -> dict[str, str]:
     made = {}
     for file in range(FILES):
         path = f"acquisition{number:02}/image{file:02}.raw"
-        content = noise.randbytes(noise.choice((700, 40_000, 300_000)))
+        large = number in LARGE_AT and not file
+        content = noise.randbytes(LARGE_BYTES if large else noise.choice((700, 40_000, 300_000)))
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_bytes(content)
         made[path] = hashlib.sha256(content).hexdigest()
