@@ -10,6 +10,7 @@ import pytest
 
 from coldchain.config.values import Incomplete, Job
 from coldchain.instruments.base import Habits, Judge, Look
+from coldchain.instruments.files import Files
 from coldchain.ledger.acquisitions import Acquisition
 from coldchain.model import Dataset, Entry, Manner, Outcome, Part, Place, Send, State, Target, Trouble
 from coldchain.steps.following import Following
@@ -30,6 +31,7 @@ class Counting:
 
     def __init__(self, verdict: Verdict) -> None:
         self.said, self.asked = verdict, 0
+        self.seen: list[Entry] = []
         self.look: Look | None = None
 
     def recognise(self, paths: Sequence[str]) -> tuple[int, str]:
@@ -43,7 +45,7 @@ class Counting:
         return self
 
     def see(self, entry: Entry) -> None:
-        pass
+        self.seen.append(entry)
 
     def verdict(self) -> Verdict:
         self.asked += 1
@@ -113,12 +115,39 @@ def test_what_was_remembered_is_recalled_for_the_same_stamp_only() -> None:
     assert instrument.look.recall("b", "stamp") is None
 
 
-def test_a_dataset_with_files_that_are_still_written_is_not_complete() -> None:
-    found = judged(Counting(Verdict(Condition.COMPLETE, "3 images")), None, WHOLE, waiting=2)
+def test_an_instrument_is_shown_every_file() -> None:
+    instrument = Counting(Verdict(Condition.COMPLETE))
+    judged(instrument, None, WHOLE, CUT)
+    assert instrument.seen == [WHOLE, CUT]
+
+
+def test_p13_what_another_instrument_said_of_the_same_files_is_neither_believed_nor_recalled() -> None:
+    first = judged(Counting(Verdict(Condition.COMPLETE)), None, WHOLE)
+    instrument = Counting(Verdict(Condition.INCOMPLETE))
+    found = judged(instrument, replace(known(first), instrument="another"), WHOLE)
+    assert found.verdict.condition is Condition.INCOMPLETE
+    assert instrument.look is not None
+    assert instrument.look.recall("a", "stamp") is None
+
+
+def test_what_no_instrument_judges_has_no_stamp_so_that_nothing_is_written_down_of_it() -> None:
+    judging = Judging(Files(), PLATE, None, Look(MemoryStore("memory://s"), JOB, NOW))
+    judging.see(WHOLE)
+    assert judging.judged(waiting=1) == Judged()
+
+
+@pytest.mark.parametrize(("waiting", "said"), [(1, "1 file is"), (2, "2 files are")])
+def test_a_dataset_with_files_that_are_still_written_is_not_complete(waiting: int, said: str) -> None:
+    found = judged(Counting(Verdict(Condition.COMPLETE, "3 images")), None, WHOLE, waiting=waiting)
     assert (found.verdict.condition, found.verdict.summary) == (
         Condition.ACQUIRING,
-        "2 files are still being written; otherwise: 3 images",
+        f"{said} still being written; otherwise: 3 images",
     )
+
+
+@pytest.mark.parametrize("condition", [one for one in Condition if one is not Condition.COMPLETE])
+def test_what_is_not_complete_stays_what_it_is_while_files_are_written(condition: Condition) -> None:
+    assert judged(Counting(Verdict(condition, "said")), None, WHOLE, waiting=1).verdict == Verdict(condition, "said")
 
 
 HOLDING = [

@@ -58,11 +58,12 @@ class Judging:
         look: Look,
     ) -> None:
         """``known`` is what the ledger has of it."""
-        if known is not None and known.instrument == instrument.name:
-            look.recalled.update(known.remembered)
+        # another instrument counts otherwise: what it said of the same files is no answer here
+        self._known = known if known is not None and known.instrument == instrument.name else None
+        if self._known is not None:
+            look.recalled.update(self._known.remembered)
         self._look, job = look, look.job
         self._judge = instrument.judge(dataset, self._look)
-        self._known = known
         self._hasher = hashlib.blake2b(digest_size=16)
         asked = (__version__, dataset, job.personal, job.flag, job.growing)
         self._asked = hashlib.blake2b(repr(asked).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
