@@ -74,6 +74,29 @@ def test_bytes_before_names_and_names_before_records(two: Lab) -> None:
 
 
 @needs_strace
+def test_what_is_about_to_get_a_name_is_noted_durably_before_that(lab: Lab) -> None:
+    """Else a power cut between the two makes a stranger of our own copy (P11)."""
+    lab.acquire(4)
+    files = set(data(lab.source))
+    done, calls = traced(lab, "run", "--init", calls=CALLS, shown=SHOWN)
+    assert done.code == 0, done.said
+    notes = [call for call in calls if call.name in WRITES and "/begun/" in file_of(call)]
+    assert {file for file in files if any(file in call.arguments for call in notes)} == files
+    (note,) = {file_of(call) for call in notes}
+    renames = [
+        c for c in calls if c.name.startswith("rename") and any(f'"{Path(f).name}"' in c.arguments for f in files)
+    ]
+    assert len(renames) == len(files)
+    written, named = max(call.ended for call in notes), min(call.begun for call in renames)
+    flushed = {
+        file_of(c) for c in calls if c.name == "fsync" and written < c.begun and c.ended < named and c.result == 0
+    }
+    assert {note, str(Path(note).parent)} <= flushed
+    above = str(Path(note).parent.parent)
+    assert any(c.name == "fsync" and file_of(c) == above and c.ended < named for c in calls), "the folder's own name"
+
+
+@needs_strace
 @pytest.mark.parametrize("on_change", list(OnChange)[:2])
 def test_a_newer_version_is_durable_before_it_is_recorded(lab: Lab, on_change: OnChange) -> None:
     lab.configure({"on_change": on_change.value})

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection
 
+from coldchain.content.durable import flush_folder
 from coldchain.content.private import make_private
 from coldchain.errors import LedgerError
 from coldchain.ledger import connecting
@@ -87,12 +88,7 @@ def _make(file: Path, new: Path, fill: Callable[[Connection], None]) -> None:
         connection.close()
         connection.engine.dispose()
     new.rename(file)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    flush_folder(file.parent)
 
 
 def _explain(where: Where, error: OSError) -> LedgerError:

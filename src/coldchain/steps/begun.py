@@ -5,7 +5,8 @@ source changes before the next run, what stands there looks like a stranger's, w
 file would wait for a person.  So a batch writes down what it is about to publish, in a file of its own in the state
 folder, and the file goes once the ledger knows.  What it says is believed of no copy whose bytes are not those.
 
-It is a hint: it is not flushed, and where it cannot be written or read, nothing is worse than without it.
+It is durable before the first name appears, so that a power cut does not part them; but it remains a hint: where it
+cannot be written or read, nothing is worse than without it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from coldchain.content.durable import flush_folder
 from coldchain.content.private import make_private
 from coldchain.model import Digest, Entry, ProofKind, Record
 
@@ -31,6 +33,9 @@ def note(file: str, destination: str, files: Iterable[tuple[Entry, str, Digest]]
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(opened, "wb") as writing:
             writing.write(lines.encode("ascii"))
+            writing.flush()
+            os.fsync(opened)
+        flush_folder(Path(file).parent)
 
 
 def forget(files: Iterable[Path]) -> None:
