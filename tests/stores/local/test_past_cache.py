@@ -113,6 +113,47 @@ def test_where_blocks_are_larger_than_ours_the_cache_is_used(mounts: Mounts, mon
     assert asked[0] == asked[1] == 4 << 20
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_p02_what_the_disk_says_is_not_hidden_by_a_second_try_through_the_cache(
+    mounts: Mounts, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store = LocalStore(str(mounts.ext4(mounts.image("mkfs.ext4", "-q", size="100M"))))
+    write, asked = os.write, list[int]()
+
+    def failing_once(fd: int, data: bytes | memoryview) -> int:
+        asked.append(len(data))
+        if len(asked) == 1:
+            raise OSError(code, os.strerror(code))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", failing_once)
+    staging = store.stage("ab12")
+    sink = staging.open("a", entry("a", bytes(LARGE)))
+    with pytest.raises(StoreError, match=os.strerror(code)):
+        sink.write(bytes(LARGE))
+    assert len(asked) == 1
+    sink.abort()
+    staging.close()
+
+
+def test_a_refusal_that_stays_is_an_error_and_no_endless_loop(mounts: Mounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(str(mounts.ext4(mounts.image("mkfs.ext4", "-q", size="100M"))))
+    asked = list[int]()
+
+    def refused(fd: int, data: bytes | memoryview) -> int:
+        asked.append(len(data))
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "write", refused)
+    staging = store.stage("ab12")
+    sink = staging.open("a", entry("a", bytes(LARGE)))
+    with pytest.raises(StoreError, match="Invalid argument"):
+        sink.write(bytes(LARGE))
+    assert len(asked) == 2, "past the cache, and through it"
+    sink.abort()
+    staging.close()
+
+
 def test_a_full_disk_is_told_at_once_and_nothing_is_left(mounts: Mounts) -> None:
     place = mounts.ext4(mounts.image("mkfs.ext4", "-q", size="30M"))
     store = LocalStore(str(place))

@@ -22,7 +22,7 @@ from coldchain.errors import (
 from coldchain.model import Entry
 from coldchain.stores.local.base import LocalRoot
 from coldchain.stores.local.store import LocalStore, path_of
-from coldchain.stores.local.volume import share_among, volume_of
+from coldchain.stores.local.volume import share_among, uuid_among, volume_of
 from tests.stores.local.carrying import OWNER, ROOTS, Mounts, content, entry, keys, needs_root, run, send, standing
 
 pytestmark = needs_root
@@ -169,6 +169,14 @@ def test_p10_another_disk_under_the_same_path_has_another_volume(mounts: Mounts,
     run("umount", place)
     assert len({before, first, second}) == 3
     assert volume_of(str(mounts.fuse({}).place)).startswith("fuse")
+
+
+def test_p10_a_disk_is_named_by_the_link_that_leads_to_it_and_by_no_other(tmp_path: Path) -> None:
+    for name, node in (("AAAA-0001", "/dev/null"), ("bbbb", "/dev/zero"), ("cccc", "/dev/gone"), ("dddd", "/dev/full")):
+        (tmp_path / name).symlink_to(node)
+    for name, node in (("AAAA-0001", "/dev/null"), ("bbbb", "/dev/zero"), ("dddd", "/dev/full"), ("", "/dev/random")):
+        assert uuid_among(tmp_path, os.stat(node).st_rdev) == name
+    assert uuid_among(tmp_path / "gone", os.stat("/dev/null").st_rdev) == ""
 
 
 def test_room_is_told(mounts: Mounts, opener: Callable[[str], LocalRoot]) -> None:

@@ -73,6 +73,7 @@ def decomposed(name: str) -> str:
         (altering(decomposed), replace(PLAIN, folds_unicode=True)),
         (altering(lambda name: name.rstrip(".")), replace(PLAIN, trailing_dot=False)),
         (altering(lambda name: name.rstrip(" ")), replace(PLAIN, trailing_space=False)),
+        (refusing("\u00e9"), replace(PLAIN, folds_unicode=True)),
         (refusing("<", "\\"), replace(PLAIN, forbidden="<\\")),
         (refusing("?", error=Denied), replace(PLAIN, forbidden="?")),
         (refusing("\x01"), replace(PLAIN, control_characters=False)),
@@ -97,10 +98,12 @@ def test_trouble_is_raised_and_not_taken_for_an_answer(error: type[StoreError], 
     assert server.objects == {}
 
 
-@pytest.mark.parametrize("error", [NameRefused, Denied])
-def test_a_place_that_cannot_be_written_is_no_place_with_strict_rules(error: type[StoreError]) -> None:
+@pytest.mark.parametrize(("error", "raised"), [(NameRefused, Unreliable), (Denied, Denied)])
+def test_a_place_that_cannot_be_written_is_no_place_with_strict_rules(
+    error: type[StoreError], raised: type[StoreError]
+) -> None:
     server = Server()
-    with pytest.raises((Denied, Unreliable)):
+    with pytest.raises(raised):
         store_of(server, refusing("", error=error)).probe_names()
     assert server.objects == {}
 
@@ -114,6 +117,18 @@ def test_a_server_that_does_not_show_what_was_just_made_is_not_believed() -> Non
     with pytest.raises(Unreliable, match="does not show up"):
         store_of(server, Late).probe_names()
     assert server.objects == {}, "they are removed under the names that they were given"
+
+
+def test_what_is_kept_under_a_name_of_the_servers_own_making_is_removed_under_that() -> None:
+    class Renaming(RememberingBucket):
+        def put(
+            self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
+        ) -> Found | None:
+            return super().put(path.replace("CON", "C0~1"), content, metadata, sums, expected)
+
+    server = Server()
+    assert store_of(server, Renaming).probe_names() == replace(PLAIN, reserved_words=False)
+    assert server.objects == {}
 
 
 def test_what_cannot_be_removed_is_left_and_hides_no_answer() -> None:

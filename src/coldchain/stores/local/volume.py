@@ -20,18 +20,17 @@ def volume_of(path: str) -> str:
     status = os.stat(path)
     if sys.platform == "win32":
         return f"serial:{status.st_dev:x}"
-    if uuid := _uuid(status.st_dev):
+    if sys.platform == "linux" and (uuid := uuid_among(_BY_UUID, status.st_dev)):
         return f"uuid:{uuid}"
     if share := _share(status.st_dev):
         return share
     return f"fsid:{os.statvfs(path).f_fsid:x}"
 
 
-def _uuid(device: int) -> str:
-    if sys.platform != "linux":
-        return ""
+def uuid_among(folder: Path, device: int) -> str:
+    """The UUID of the file system on a block device, where its links are in a folder like /dev/disk/by-uuid."""
     try:
-        links = list(_BY_UUID.iterdir())
+        links = list(folder.iterdir())
     except OSError:
         return ""
     for link in links:
