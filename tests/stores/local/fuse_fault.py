@@ -5,6 +5,7 @@ RULES is a JSON file that is read before each call, so that a test changes it wh
     {"fold": true,            names that differ by case are one file
      "nfd": true,             names are kept decomposed
      "strip": ".",            these characters are dropped from the end of a name
+     "types": true,           a listing says what is a folder
      "short": 1000,           write() takes at most so many bytes (with --direct)
      "faults": [{"op": "fsync", "errno": 5, "match": "a", "skip": 1, "times": 2},
                 {"op": "write", "errno": 5, "every": 2}]}
@@ -66,8 +67,12 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
         status = os.lstat(self._real("getattr", path))
         return {name.removesuffix("_ns"): getattr(status, name) for name in _STAT}
 
-    def readdir(self, path: str, fh: int) -> Iterator[str]:
-        return iter([".", "..", *os.listdir(self._real("readdir", path))])
+    def readdir(self, path: str, fh: int) -> Iterator[Any]:
+        real = self._real("readdir", path)
+        names = [".", "..", *os.listdir(real)]
+        if not self._rules().get("types"):
+            return iter(names)
+        return iter([(name, {"st_mode": os.lstat(f"{real}/{name}").st_mode}, 0) for name in names])
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         return os.open(self._real("create", path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)

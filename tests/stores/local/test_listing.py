@@ -157,6 +157,31 @@ def test_a_folder_that_becomes_a_link_during_the_walk_leads_nowhere(both: LocalS
     assert [item.path for item in found if isinstance(item, Oddity)] == ["b/"]
 
 
+def test_what_vanishes_during_the_walk_was_not_there_and_the_rest_is_told(both: LocalStore, place: Path) -> None:
+    fill(place, "a", "b", "c/1", "d", "e/2", "f")
+    found = []
+    for item in both.list():
+        found.append(item)
+        if item.path == "a":
+            (place / "b").unlink()
+            (place / "c/1").unlink()
+            (place / "c").rmdir()
+    assert [item.path for item in found] == ["a", "d", "e/2", "f"]
+    assert found[1:] == [both.stat(key) for key in ("d", "e/2", "f")]
+
+
+def test_p10_a_folder_that_was_replaced_is_looked_up_anew(both: LocalStore, place: Path) -> None:
+    fill(place, "a/old")
+    assert keys(both) == ["a/old"]
+    (place / "a").rename(place / "b")
+    fill(place, "a/new")
+    assert keys(both, "a") == ["a/new"]
+    assert keys(both) == ["a/new", "b/old"]
+    (place / "a").rename(place / "c")
+    fill(place, "a/newest/x")
+    assert list(both.folders("a")) == ["newest"]
+
+
 @needs_root
 def test_p01_a_folder_without_rights_is_an_oddity_and_the_rest_is_listed() -> None:
     """Root may read everything, so another user looks."""
@@ -198,6 +223,10 @@ def test_p01_a_name_that_cannot_be_looked_at_hides_no_other(mounts: Mounts, root
         assert found == {**dict.fromkeys(good, True), f"{bad}/": False}
         assert oddities(store)[f"{bad}/"].what == "unreadable"
         assert "c" in store.folders(), "a dataset that nobody can look at is there"
+    faulty.rules({"types": True, "faults": [{"op": "getattr", "errno": errno.EIO, "match": "/a/2"}]})
+    found = {item.path: isinstance(item, Entry) for item in store.list()}
+    assert found == {"a/1": True, "a/2": False, "a/3": True, "b": True, "c/1": True, "d/1": True}
+    assert oddities(store)["a/2"].what == "unreadable"
     faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO, "match": "/a"}]})
     found = {item.path: isinstance(item, Entry) for item in store.list()}
     assert found == {"a/": False, "b": True, "c/1": True, "d/1": True}

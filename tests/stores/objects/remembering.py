@@ -96,6 +96,7 @@ class RememberingBucket:
 
     def get(self, path: str, offset: int, length: int, found: Found) -> bytes | memoryview:
         self._asked("get", path)
+        assert 0 <= offset < offset + length, "no server has a range of nothing"
         there, content = self._found(path)
         if there.mark != found.mark:
             raise Occupied("another object stands there", url=self.url, key=path)

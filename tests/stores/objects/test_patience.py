@@ -69,9 +69,10 @@ def test_who_is_asked_to_wait_waits_but_not_longer_than_a_minute() -> None:
 @pytest.mark.parametrize(
     ("said", "answer"), [(None, False), (412, True), (404, False), (409, False), (400, None), (500, None), (0, None)]
 )
+@pytest.mark.parametrize("status", [412, 400])
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_whether_a_server_refuses_is_told_by_its_answer_and_by_no_other_trouble(
-    said: int | None, answer: bool | None, wrapped: bool
+    said: int | None, answer: bool | None, wrapped: bool, status: int
 ) -> None:
     def deed() -> None:
         if said is not None:
@@ -79,7 +80,9 @@ def test_whether_a_server_refuses_is_told_by_its_answer_and_by_no_other_trouble(
                 raise Unreliable("by a kind") from _Said(said)
             raise _Said(said)
 
-    attempt = refuses(412, deed, lambda error: error.status if isinstance(error, _Said) else 0)
+    if status == 400:
+        answer = {412: False, 400: True}.get(said or 0, answer)
+    attempt = refuses(status, deed, lambda error: error.status if isinstance(error, _Said) else 0)
     if answer is None:
         with pytest.raises((_Said, Unreliable)):
             attempt()
