@@ -49,7 +49,8 @@ def calls(
 def flushed(trace: Path, folder: Path) -> list[str]:
     """What was flushed how, below a folder."""
     found = (match.groups() for line in trace.read_text().splitlines() if (match := _FD.search(line)))
-    return [f"{call} {Path(path).relative_to(folder)}" for call, path in found if Path(path).is_relative_to(folder)]
+    flushes = [(call, Path(path)) for call, path in found if call in ("fsync", "fdatasync", "syncfs")]
+    return [f"{call} {path.relative_to(folder)}" for call, path in flushes if path.is_relative_to(folder)]
 
 
 def check_order(trace: list[str], root: Path, *, whole: bool) -> int:
@@ -100,6 +101,16 @@ def test_p04_where_a_place_is_not_flushed_as_a_whole_every_file_and_every_folder
     flushed = [match[2] for line in trace if (match := _FD.search(line)) and match[1] == "fsync"]
     assert len([path for path in flushed if ".coldchain" in path]) == 20
     assert flushed[-3:] == [f"{place}/b", f"{place}/a", str(place)]
+
+
+def test_p07_a_name_that_is_removed_is_durably_gone(place: Path, tmp_path: Path) -> None:
+    store = LocalStore(str(place))
+    send(store, {"a/b/f": b"x", "g": b"y"})
+    with watched(_CALLS, tmp_path / "trace"):
+        store.delete("a/b/f")
+        store.delete("g")
+    store.close()
+    assert flushed(tmp_path / "trace", place) == ["fsync a/b", "fsync ."]
 
 
 @needs_root

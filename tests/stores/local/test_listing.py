@@ -230,6 +230,11 @@ def test_p01_a_name_that_cannot_be_looked_at_hides_no_other(mounts: Mounts, root
     faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO, "match": "/a"}]})
     found = {item.path: isinstance(item, Entry) for item in store.list()}
     assert found == {"a/": False, "b": True, "c/1": True, "d/1": True}
+    for prefix in ("a", "d"):
+        faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO, "match": f"/{prefix}"}]})
+        for look in (store.list, store.folders):
+            with pytest.raises(Unreliable):
+                list(look(prefix))
     faulty.rules({"faults": [{"op": "readdir", "errno": errno.EIO}]})
     with pytest.raises(Unreliable):
         list(store.list())

@@ -290,6 +290,7 @@ def test_p18_a_file_that_is_open_for_writing_is_known_and_its_writer_is_not_dist
         with store.read("f") as reader:
             assert reader.being_written()
             file.write(b"y")
+        assert store.busy("gone") == ""
         assert store.busy("f") == f"still being written (open in {Path('/proc/self/comm').read_text().strip()})"
     with store.read("f") as reader:
         assert not reader.being_written()
