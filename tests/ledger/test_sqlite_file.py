@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from coldchain.errors import LedgerDamaged, LedgerError
 from coldchain.ledger.ledger import Ledger
 from tests.ledger.making import DATASET, DISK, JOB, LATER, NOW, file_of, meet, tamper, verified
+from tests.promises.tracing import needs_strace, read
 
 MANY = [verified(f"{number:04d}") for number in range(300)]
 HEADER_BYTES, PAGE_BYTES = 100, 4096
@@ -45,6 +48,38 @@ def overwrite(url: str, place: int, content: bytes) -> None:
     with file_of(url).open("r+b") as file:
         file.seek(place)
         file.write(content)
+
+
+# --- new --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_ledger_and_all_beside_it_is_private(sqlite_url: str) -> None:
+    Ledger.open(sqlite_url, now=NOW).close()
+    folder = file_of(sqlite_url).parent
+    assert {one.name: one.stat().st_mode & 0o777 for one in (folder, *folder.iterdir())} == {
+        folder.name: 0o700,
+        "ledger.db": 0o600,
+        "ledger.db.lock": 0o600,
+    }
+
+
+MAKE = """
+import sys, datetime
+from coldchain.ledger.ledger import Ledger
+Ledger.open(sys.argv[1], now=datetime.datetime.now(datetime.UTC)).close()
+"""
+
+
+@needs_strace
+def test_p04_a_new_ledger_is_whole_and_durable_before_it_has_its_name(sqlite_url: str, tmp_path: Path) -> None:
+    calls, file = tmp_path / "calls", file_of(sqlite_url)
+    tracing = ["strace", "-f", "-y", "-o", str(calls), "-e", "trace=rename,fsync,fdatasync", "-e", "signal=none"]
+    subprocess.run([*tracing, sys.executable, "-c", MAKE, sqlite_url], check=True, timeout=120)
+    found = read(calls)
+    [named] = [call for call in found if call.name == "rename" and f'"{file}"' in call.arguments]
+    flushed = [call for call in found if call.name in {"fsync", "fdatasync"} and call.result == 0]
+    assert any(f"<{file}.new>" in call.arguments and call.ended < named.begun for call in flushed)
+    assert any(f"<{file.parent}>" in call.arguments and call.begun > named.ended for call in flushed)
 
 
 # --- whole ------------------------------------------------------------------------------------------------------------
