@@ -81,7 +81,7 @@ def test_p16_what_one_rule_forbids_is_refused_by_it_alone_and_in_every_part_of_a
     name: str, rule: dict[str, object], reason: str
 ) -> None:
     rules = NameRules(**rule)  # type: ignore[arg-type]
-    others = replace(STRICT, **{kind: getattr(ALL, kind) for kind in rule})  # type: ignore[arg-type]
+    others = replace(STRICT, **{kind: getattr(ALL, kind) for kind in rule})
     for key in (name, f"run/{name}", f"{name}/f", f"a/{name}/b"):
         assert ALL.refusal(key) == ""
         assert reason.replace("\\", "") in rules.refusal(key)
