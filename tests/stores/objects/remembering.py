@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 import zlib
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +46,7 @@ class Server:
         with self.lock:
             self.last += 1
             sums = {"adler": f"{zlib.adler32(content):08x}", "crc": f"{zlib.crc32(content):08x}"}
+            sums["sha256"] = b64encode(hashlib.sha256(content).digest()).decode()
             shown = {name: value for name, value in sums.items() if name in self.shows}
             number = self.last
             found = Found(len(content), number * 1_000_000_000, f"mark {number}", number, dict(metadata), shown)

@@ -223,6 +223,22 @@ def test_p02_where_no_checksum_is_shown_the_size_still_tells(content: bytes) -> 
     assert "f" not in server.objects
 
 
+def test_p02_a_server_that_shows_nothing_but_sha_256_is_compared_by_that_where_it_is_known() -> None:
+    """Of a file that is sent piece by piece it is not computed: what is large is compared by faster sums."""
+
+    def flip(bucket: RememberingBucket, path: str) -> None:
+        found, stored = bucket.server.objects[path]
+        bucket.server.make(path, b"x" + stored[1:], found.metadata)
+
+    shows = frozenset({"sha256"})
+    for content in (SMALL, LARGE):
+        assert isinstance(sent(Server(tells=False, shows=shows), content)[0], Entry)
+    assert isinstance(sent(Server(tells=False, shows=shows), SMALL, meddled(flip))[0], FlushFailed)
+    large = sent(Server(tells=False, shows=shows), LARGE, meddled(flip))
+    assert isinstance(large[0], Entry)
+    assert large[1] == "", "nothing vouches for it, so that it is read back"
+
+
 @each_size
 def test_p02_what_the_server_took_and_does_not_have_is_no_success(content: bytes) -> None:
     def forget(bucket: RememberingBucket, path: str) -> None:
