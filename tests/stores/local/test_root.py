@@ -94,6 +94,20 @@ def test_who_may_write_besides_is_remarked(place: Path, mode: int, said: bool) -
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="descriptors are seen through /proc")
+def test_of_hundreds_of_folders_a_few_stay_open(place: Path, store: LocalStore) -> None:
+    before = descriptors()
+    send(store, {f"{number:03}/{number % 3}/f": b"x" for number in range(150)})
+    assert len(descriptors() - before) <= 70
+    assert len(list(store.list())) == 150
+    assert len(descriptors() - before) <= 70
+    for number in range(150):
+        assert store.stat(f"{number:03}/{number % 3}/f").size_bytes == 1
+    assert len(descriptors() - before) <= 70
+    store.root().forget_folders()
+    assert len(descriptors() - before) <= 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="descriptors are seen through /proc")
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_store_that_is_closed_keeps_nothing_open(place: Path, root: str) -> None:
     before = descriptors()
