@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from coldchain.config.values import OnChange
-from coldchain.errors import NotFound, StoreError
+from coldchain.errors import NotFound, StoreError, Unreliable
 from coldchain.ledger.manifest import manifest_keys
 from coldchain.model import Digest
 from coldchain.steps.generations import Standing, keep_generation, read_standing
@@ -145,6 +146,29 @@ def test_p02_a_store_that_loses_what_it_was_given_keeps_nothing_and_says_so(seal
     faulty.fail("store.read", NotFound, forever=True, keys=kept(1))
     with pytest.raises(StoreError, match="could not be kept"):
         keep_generation(faulty, found, header, "owner")
+
+
+@pytest.mark.parametrize("verb", ["sink.write", "sink.close", "staging.flush"])
+def test_p04_a_list_that_is_not_written_and_durable_is_not_kept(sealed: Bench, verb: Any) -> None:
+    header, _, _ = sealed.read()
+    faulty = FaultyStore(sealed.store)
+    faulty.fail(verb, Unreliable)
+    with pytest.raises(Unreliable):
+        keep_generation(faulty, standing(sealed), header, "owner")
+    assert sealed.generations() == []
+    assert keep_generation(faulty, standing(sealed), header, "owner") == 1
+
+
+def test_a_list_is_kept_under_its_own_number_although_those_before_it_are_gone(sealed: Bench) -> None:
+    for name in "cd":
+        sealed.stored(**{name: name})
+        sealed.publish(sealed=True)
+    assert isinstance(sealed.store, MemoryStore)
+    for key in (*kept(1), *kept(2)):
+        sealed.store.delete(key)
+    header, _, _ = sealed.read()
+    assert keep_generation(sealed.store, standing(sealed), header, "owner") == 3
+    assert sealed.generations() == kept(3)
 
 
 def test_a_long_list_is_kept_byte_for_byte(bench: Bench) -> None:

@@ -1,0 +1,230 @@
+"""Does a run tell of every file what came of it, and remember what the next one must know?
+
+The runs are those of ``run_job`` between places in memory; what takes disks and minutes is in the other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from coldchain.config.values import Incomplete
+from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
+from coldchain.errors import UsageError
+from coldchain.ledger.manifest import manifest_keys
+from coldchain.ledger.manifest_read import lines_of, read_whole_manifest
+from coldchain.model import Dataset, Oddity, State, Tally
+from coldchain.operate.convoy import DATASETS, convoys
+from coldchain.operate.job import run_job
+from coldchain.operate.opening import Wish
+from coldchain.steps.draft import Draft
+from coldchain.steps.report import Report
+from coldchain.verdict import Condition
+from tests.operate.scope import START, Bench, Listening, install, troubles
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Two plates, the first of them whole, that were carried to two destinations."""
+    monkeypatch.syspath_prepend(install(tmp_path / "site"))
+    made = Bench()
+    made.write("p1/DONE", "p1/a", "p2/a")
+    assert made.run().exit_code == 0
+    made.monitor = Listening()
+    yield made
+    made.close()
+
+
+def told(bench: Bench, report: Report) -> dict[tuple[str, str], State]:
+    """By path and destination, what the ledger has of the files that are not verified; the report says the same."""
+    listed = [trouble for _, trouble in bench.ledger.troubles(report.run)]
+    found = {(trouble.path, trouble.destination): trouble.state for trouble in listed}
+    assert len(found) == len(listed) == len(troubles(report))
+    assert found == {address: state for address, (state, _) in troubles(report).items()}
+    return found
+
+
+def manifest(bench: Bench, name: str, dataset: str) -> tuple[list[str], Condition, bool]:
+    """Files, condition and seal, as a destination has them."""
+    key = manifest_keys("j", dataset, "sha256")[1]
+    header, _, records = read_whole_manifest(lines_of([bench.at[name].get(key)]), key)
+    assert header.acquisition is not None
+    return [one.path for one in records], header.acquisition.verdict.condition, header.acquisition.sealed
+
+
+# --- what came of each file -------------------------------------------------------------------------------------------
+
+
+def test_p01_every_file_of_every_plate_has_its_end_at_every_destination(bench: Bench) -> None:
+    bench.at["usb"].put("p3/a.raw", b"of somebody else")
+    bench.source.put_oddity(Oddity("p3/link", "symlink", "a link"))
+    bench.write("p3/DONE", "p3/a.hdr", "p3/a.raw", "p3/b.hdr", "p3/b.raw", "p4/c", "p4/d.part")
+    report = bench.run()
+    assert report.exit_code == 3
+    assert told(bench, report) == {
+        ("p3/a.raw", "usb"): State.REFUSED,
+        ("p3/a.hdr", "usb"): State.HELD,
+        ("p3/link", "nas"): State.REFUSED,
+        ("p3/link", "usb"): State.REFUSED,
+        ("p3/DONE", "nas"): State.HELD,
+        ("p3/DONE", "usb"): State.HELD,
+        ("p4/d.part", "nas"): State.HELD,
+        ("p4/d.part", "usb"): State.HELD,
+    }
+    assert [one.name for one in report.datasets if one.troubles] == ["p3", "p4"]
+    said = troubles(report)
+    assert said["p3/a.hdr", "usb"][1] == "travels last; not verified there yet: p3/a.raw"
+    assert said["p4/d.part", "nas"][1] == "it is cut"
+    kept = ["p1/DONE", "p1/a", "p2/a"]
+    assert bench.recorded("nas") == bench.held("nas") == [*kept, "p3/a.hdr", "p3/a.raw", "p3/b.hdr", "p3/b.raw", "p4/c"]
+    assert bench.recorded("usb") == [*kept, "p3/b.hdr", "p3/b.raw", "p4/c"]
+    assert bench.monitor.ends == 2 * 8
+    assert manifest(bench, "usb", "p3")[0] == ["p3/b.hdr", "p3/b.raw"]
+
+
+def test_p02_every_stored_copy_that_is_wrong_is_counted(bench: Bench) -> None:
+    for path in ("p1/a", "p2/a"):
+        bench.at["usb"].put(path, b"rot")
+        bench.write(path)  # the same bytes, written anew
+    report = bench.run()
+    assert (report.exit_code, report.integrity) == (4, 2)
+    assert told(bench, report) == {("p1/a", "usb"): State.FAILED, ("p2/a", "usb"): State.FAILED}
+
+
+def test_nothing_new_is_nothing_sent_and_everything_verified(bench: Bench) -> None:
+    before = {name: store.get(manifest_keys("j", "p1", "sha256")[1]) for name, store in bench.at.items()}
+    report = bench.run()
+    assert report.exit_code == 0
+    assert all(not lot.sent.files for dataset in report.datasets for lot in dataset.lots.values())
+    assert bench.monitor.ends == 0
+    assert {name: store.get(manifest_keys("j", "p1", "sha256")[1]) for name, store in bench.at.items()} == before
+
+
+@pytest.mark.parametrize(("files", "size_bytes"), [(19 * BATCH_FILES, 1), (1, 63 * BATCH_BYTES)])
+def test_datasets_travel_together_until_they_are_enough(files: int, size_bytes: int) -> None:
+    draft = Draft(("nas",))
+    sizes = [Tally(files, size_bytes), Tally(BATCH_FILES, BATCH_BYTES), *[Tally(1, 1)] * (DATASETS + 1)]
+    for number, tally in enumerate(sizes):
+        draft.begin(Dataset(f"{number:03}")).to_read = tally
+    together = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
+    assert [len(names) for names in together] == [2, DATASETS, 1]
+    assert [name for names in together for name in names] == [f"{number:03}" for number in range(len(sizes))]
+    draft.close()
+
+
+# --- what an instrument says ------------------------------------------------------------------------------------------
+
+
+def test_a_plate_that_became_whole_is_sealed_wherever_it_lies(bench: Bench) -> None:
+    assert manifest(bench, "nas", "p1") == (["p1/DONE", "p1/a"], Condition.COMPLETE, True)
+    assert manifest(bench, "nas", "p2") == (["p2/a"], Condition.INCOMPLETE, False)
+    bench.at["usb"].put("p2/DONE", b"of somebody else")
+    bench.write("p2/DONE")
+    report = bench.run()
+    assert [one.verdict.condition for one in report.datasets if one.name == "p2"] == [Condition.COMPLETE]
+    assert manifest(bench, "nas", "p2") == (["p2/DONE", "p2/a"], Condition.COMPLETE, True)
+    assert manifest(bench, "usb", "p2") == (["p2/a"], Condition.COMPLETE, False)
+    bench.source.delete("p1/DONE")
+    bench.run()
+    assert [manifest(bench, name, "p1")[1:] for name in bench.names] == [(Condition.INCOMPLETE, False)] * 2
+
+
+def test_a_file_that_changes_while_it_is_carried_leaves_its_plate_open_until_the_next_run(bench: Bench) -> None:
+    class Writing(Listening):
+        """The instrument writes once more while the file is read."""
+
+        def moved(self, size_bytes: int) -> None:
+            if not self.looks.count(-1):
+                self.looks.append(-1)
+                bench.write("p1/new", content=b"longer")
+
+    bench.write("p1/new")
+    bench.monitor = Writing()
+    report = bench.run()
+    assert bench.monitor.looks.count(-1), "it was read"
+    assert [one.verdict.condition for one in report.datasets if one.name == "p1"] == [Condition.ACQUIRING]
+    assert bench.at["nas"].get("p1/new") == b"longer"
+    assert manifest(bench, "nas", "p1")[1:] == (Condition.ACQUIRING, False)
+    bench.monitor = Listening()
+    bench.run()
+    assert manifest(bench, "nas", "p1")[1:] == (Condition.COMPLETE, True), "it is judged anew"
+
+
+def test_what_is_carried_although_it_is_not_whole_is_remarked(bench: Bench) -> None:
+    bench.write("p2/x.part")
+    bench.changes = {"incomplete": Incomplete.FLAG}
+    report = bench.run()
+    (said,) = [one.verdict for one in report.datasets if one.name == "p2"]
+    assert [(remark.path, remark.sentence) for remark in said.remarks] == [
+        ("p2/x.part", "carried although not whole: it is cut")
+    ]
+    assert "p2/x.part" in bench.held("usb")
+
+
+def test_a_plate_that_is_open_for_too_long_is_noted(bench: Bench) -> None:
+    bench.changes = {"max_open": timedelta(hours=30)}
+    assert not [note for note in bench.run().notes if "open since" in note]
+    bench.now += timedelta(days=2)
+    notes = [note for note in bench.run().notes if "open since" in note]
+    assert notes[1:] == ["p2: open since 2026-01-01 01:00: 1 files"]
+
+
+# --- what is remembered -----------------------------------------------------------------------------------------------
+
+
+def test_p10_only_a_run_over_everything_says_how_full_the_source_is(bench: Bench) -> None:
+    def seen() -> tuple[int, object]:
+        found = bench.ledger.source("j")
+        assert found is not None
+        return found.tally.files, found.at
+
+    assert seen() == (3, START + timedelta(hours=1))
+    bench.run("p1")
+    assert seen()[0] == 3
+    bench.monitor.stopping = True
+    bench.write("p1/new")
+    assert bench.run().exit_code == 130
+    assert seen()[0] == 3
+    bench.monitor = Listening()
+    bench.run()
+    assert seen() == (4, bench.now)
+
+
+def test_a_run_that_was_stopped_by_trouble_says_which_and_when(bench: Bench) -> None:
+    with pytest.raises(UsageError):
+        bench.run("nonsense")
+    (row,) = bench.ledger.runs("j", 1)
+    assert (row.exit_code, row.ended) == (UsageError.exit_code, bench.now)
+    assert row.summary["exit_code"] == UsageError.exit_code
+    assert "holds no dataset 'nonsense'" in str(row.summary["notes"])
+    assert bench.run().exit_code == 0
+
+
+def test_p11_what_a_killed_run_began_is_remembered_until_a_whole_run_went_well(bench: Bench, tmp_path: Path) -> None:
+    left = tmp_path / "begun" / "x.0"
+    left.parent.mkdir()
+    left.write_bytes(b"")
+
+    def run(*datasets: str, **wish: object) -> int:
+        bench.now += timedelta(hours=1)
+        around = replace(bench.around(), begun=left.parent)
+        return run_job(bench.job, bench.ledger, Wish(datasets=frozenset(datasets), **wish), around).exit_code  # type: ignore[arg-type]
+
+    assert (run("p1"), left.exists()) == (0, True)
+    assert (run(left_out=frozenset({"tape"})), left.exists()) == (0, True)
+    bench.write("p2/x.part")
+    assert (run(), left.exists()) == (3, True)
+    bench.source.delete("p2/x.part")
+    assert (run(), left.exists()) == (0, False)
+
+
+def test_the_manifests_of_many_plates_are_all_written(bench: Bench) -> None:
+    plates = [f"q{number:02}" for number in range(52)]
+    bench.write(*(f"{plate}/a" for plate in plates))
+    assert bench.run().exit_code == 0
+    assert all(manifest(bench, name, plate)[0] == [f"{plate}/a"] for name in bench.names for plate in plates)
+    assert bench.ledger.runs("j", 1)[0].summary["manifests_due"] == []
