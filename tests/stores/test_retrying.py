@@ -94,11 +94,12 @@ def test_trouble_that_stays_is_raised_after_so_many_tries(memory: MemoryStore, v
 
 
 @pytest.mark.parametrize("error", [Denied, NotFound, ChangedUnderway, FlushFailed])
-def test_what_will_not_pass_is_raised_at_once(memory: MemoryStore, error: type[StoreError]) -> None:
+@pytest.mark.parametrize("verb", HARMLESS)
+def test_what_will_not_pass_is_raised_at_once(memory: MemoryStore, verb: Verb, error: type[StoreError]) -> None:
     memory.put("a", b"x")
-    shaky = Shaky("store.stat", 1, lambda: error("no"))
+    shaky = Shaky(verb, 1, lambda: error("no"))
     with pytest.raises(error):
-        shaky.store(memory).stat("a")
+        HARMLESS[verb](shaky.store(memory))
     assert shaky.waits == []
 
 
