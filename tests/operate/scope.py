@@ -65,7 +65,15 @@ class _ScopeJudge:
         return Verdict(condition, f"{len(self.paths)} files", unwhole=cut)
 
 
+class Shy(Scope):
+    """One that is disturbed when a source is read while it acquires."""
+
+    name = "shy"
+    habits = Habits(settle=timedelta(0), undisturbed=True)
+
+
 INSTRUMENT = Scope()
+SHY = Shy()
 
 
 def install(folder: Path) -> Path:
@@ -73,7 +81,8 @@ def install(folder: Path) -> Path:
     info = folder / "scope-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[coldchain.instruments]\n{NAME} = {__name__}:INSTRUMENT\n")
+    points = f"{NAME} = {__name__}:INSTRUMENT\nshy = {__name__}:SHY\n"
+    (info / "entry_points.txt").write_text(f"[coldchain.instruments]\n{points}")
     return folder
 
 
@@ -108,6 +117,7 @@ class Bench:
         self.source = MemoryStore(f"memory://{serial}-source")
         self.at = {name: MemoryStore(f"memory://{serial}-{name}") for name in self.names}
         self.optional: tuple[str, ...] = ()
+        self.layout = "{path}"
         self.changes = job
         self.ledger = Ledger.empty(START)
         self.now = START
@@ -116,7 +126,8 @@ class Bench:
     @property
     def job(self) -> Job:
         destinations = tuple(
-            Destination(Place(name, store.url), required=name not in self.optional) for name, store in self.at.items()
+            Destination(Place(name, store.url), self.layout, required=name not in self.optional)
+            for name, store in self.at.items()
         )
         values: dict[str, Any] = {"settle": timedelta(0), "instrument": NAME, "brake": Brake(least=10**6)}
         return Job("j", Place("source", self.source.url), destinations, **(values | self.changes))

@@ -101,6 +101,26 @@ def test_p10_a_source_that_is_empty_now_stops_the_run(bench: Bench) -> None:
         planned(bench, Wish(Consent(accept_source=True)))
 
 
+def test_p01_a_plate_that_the_job_names_and_the_source_does_not_hold_is_told(bench: Bench) -> None:
+    bench.changes = {"plates": ("p2", "gone")}
+    said, draft = planned(bench)
+    assert (said, draft.absent) == ([], ["gone"])
+    report = bench.run()
+    assert (report.exit_code, report.absent) == (3, ["gone"])
+
+
+@pytest.mark.usefixtures("bench")
+def test_p16_keys_are_those_of_the_layout_and_twins_among_them_are_refused() -> None:
+    lab = Bench("nas")
+    lab.layout = "{job}/of-{dataset}/{path}"
+    MemoryStore(lab.at["nas"].url, rules=NameRules(folds_case=True))
+    lab.write("p1/a", "p1/b/c", "P1/a")
+    assert lab.run().exit_code == 3
+    assert lab.held("nas") == ["j/of-P1/a"]
+    assert planned(lab)[0] == ["refuse p1/a", "refuse p1/b/c"]
+    lab.close()
+
+
 # --- what stops a run -------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +240,8 @@ def test_p01_what_is_no_plain_file_is_refused_in_its_place_and_counted(bench: Be
     assert set(troubles(bench.run())) == {(path, name) for path in ("p1/aa", "p1/ab") for name in bench.names}
 
 
-def test_p01_a_file_that_two_destinations_refuse_is_one_file(bench: Bench) -> None:
+@pytest.mark.usefixtures("bench")
+def test_p01_a_file_that_two_destinations_refuse_is_one_file() -> None:
     other = Bench()
     for store in other.at.values():
         MemoryStore(store.url, rules=NameRules(forbidden=":"))
@@ -250,4 +271,6 @@ def test_p18_while_a_dataset_is_acquired_nothing_is_read_if_the_job_says_so(benc
     bench.source.hold_open("p3/DONE")
     assert planned(bench)[0] == ["send p1/new: nas usb", "hold p3/DONE"]
     bench.changes = {"pause_while": ("acquiring",)}
+    assert planned(bench)[0] == ["hold p1/new", "hold p3/DONE"]
+    bench.changes = {"instrument": "shy"}
     assert planned(bench)[0] == ["hold p1/new", "hold p3/DONE"]
