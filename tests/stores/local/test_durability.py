@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -171,6 +172,21 @@ def test_a_refused_mode_does_not_cost_the_time(mounts: Mounts) -> None:
     assert isinstance(sent, Entry)
     assert sent.mtime_ns == entry("f").mtime_ns == store.stat("f").mtime_ns
     store.close()
+
+
+@needs_root
+@pytest.mark.parametrize("op", ["chmod", "utimens"])
+def test_a_refused_mode_or_time_costs_no_file_and_trouble_is_trouble(mounts: Mounts, op: str) -> None:
+    faulty = mounts.fuse({})
+    store = LocalStore(str(faulty.place))
+    for code in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+        faulty.rules({"faults": [{"op": op, "errno": code}]})
+        assert isinstance(send(store, {f"f{code}": b"x"})[f"f{code}"], Entry)
+    faulty.rules({"faults": [{"op": op, "errno": errno.EIO}]})
+    with pytest.raises(Unreliable):
+        send(store, {"g": b"x"})
+    store.close()
+    assert "g" not in standing(faulty.backing)
 
 
 @needs_root

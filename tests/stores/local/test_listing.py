@@ -170,6 +170,18 @@ def test_what_vanishes_during_the_walk_was_not_there_and_the_rest_is_told(both: 
     assert found[1:] == [both.stat(key) for key in ("d", "e/2", "f")]
 
 
+def test_a_walk_looks_into_its_own_folders_while_others_let_go_of_them(both: LocalStore, place: Path) -> None:
+    """A descriptor that is closed under somebody's hands is soon that of another folder."""
+    names = [f"{top}/{sub}/{name}" for top in "ab" for sub in "cd" for name in "xyz"] + ["a/e", "b/e", "f"]
+    fill(place, *names)
+    found = []
+    for item in both.list():
+        both.root().forget_folders()
+        list(both.folders("b"))
+        found.append(item)
+    assert found == [both.stat(key) for key in sorted(names)]
+
+
 def test_p10_a_folder_that_was_replaced_is_looked_up_anew(both: LocalStore, place: Path) -> None:
     fill(place, "a/old")
     assert keys(both) == ["a/old"]

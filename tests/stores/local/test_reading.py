@@ -120,10 +120,10 @@ def test_a_folder_or_a_link_is_no_file_and_leaves_nothing_open(both: LocalStore,
     with both.read("f"):
         pass
     before = descriptors()
-    for key in ("folder", "link"):
-        with pytest.raises(NotAFile):
-            both.read(key)
     for past_cache in (False, True):
+        for key in ("folder", "link"):
+            with pytest.raises(NotAFile):
+                both.read(key, past_cache=past_cache)
         with both.read("f", past_cache=past_cache) as reader:
             list(reader.chunks())
     assert descriptors() == before

@@ -10,7 +10,7 @@ import pytest
 from coldchain.errors import NotFound
 from coldchain.stores.local.staging import LocalStaging
 from coldchain.stores.local.store import LocalStore
-from tests.stores.local.carrying import OWNER, entry
+from tests.stores.local.carrying import OWNER, Mounts, entry, needs_root
 from tests.stores.local.test_reading import descriptors
 
 AHEAD = 16
@@ -65,6 +65,23 @@ def test_no_more_than_a_few_files_are_open_ahead_and_none_when_the_batch_is_over
     assert back(staging, names[60]) == names[60].encode() * 100
     staging.close()
     assert descriptors() == before
+
+
+@needs_root
+def test_where_the_cache_does_not_forget_nothing_stays_open_either(mounts: Mounts) -> None:
+    store = LocalStore(str(mounts.tmpfs()))
+    store.root()
+    before = descriptors()
+    staging = store.stage(OWNER)
+    put(staging, "a", "b", "c")
+    staging.flush()
+    for key in ("a", "b", "c"):
+        with staging.read_back(key) as reader:
+            assert reader.how == "cached"
+            assert b"".join(map(bytes, reader.chunks())) == key.encode() * 100
+    staging.close()
+    assert descriptors() == before
+    store.close()
 
 
 def test_p02_what_somebody_removed_meanwhile_is_not_proved(both: LocalStore, place: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from coldchain.errors import NotFound, StoreError, StoreGone
 from coldchain.stores.base import Store
 from coldchain.stores.local.store import LocalStore
-from tests.stores.local.carrying import OWNER, ROOTS, Mounts, needs_root, send
+from tests.stores.local.carrying import OWNER, ROOTS, Mounts, entry, needs_root, send
 from tests.stores.local.test_reading import descriptors
 
 ACTS: dict[str, Callable[[Store], object]] = {
@@ -45,6 +45,19 @@ def test_p10_a_file_in_its_place_is_no_folder(tmp_path: Path, act: str, root: st
     with pytest.raises(StoreError, match="not a folder") as caught:
         ACTS[act](LocalStore(str(tmp_path / "file"), ROOTS[root]))
     assert caught.value.url == str(tmp_path / "file")
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_p10_nothing_is_written_into_a_folder_that_went_away(place: Path, root: str) -> None:
+    store = LocalStore(str(place), ROOTS[root])
+    staging = store.stage(OWNER)
+    place.rmdir()
+    for key in ("f", "a/b/f"):
+        with pytest.raises(NotFound):
+            staging.open(key, entry(key))
+    staging.close()
+    store.close()
+    assert not place.exists()
 
 
 def test_p10_the_volume_of_a_folder_that_is_not_there_has_no_name(tmp_path: Path) -> None:
