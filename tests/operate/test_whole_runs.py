@@ -116,6 +116,13 @@ def test_datasets_travel_together_until_they_are_enough(files: int, size_bytes: 
     draft.close()
 
 
+def test_p08_a_file_that_arrives_is_in_the_manifest_of_where_it_arrived_and_only_there(bench: Bench) -> None:
+    bench.at["usb"].put("p2/b", b"of somebody else")
+    bench.write("p2/b")
+    bench.run()
+    assert [manifest(bench, name, "p2")[0] for name in bench.names] == [["p2/a", "p2/b"], ["p2/a"]]
+
+
 # --- what an instrument says ------------------------------------------------------------------------------------------
 
 
