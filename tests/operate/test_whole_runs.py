@@ -104,15 +104,28 @@ def test_nothing_new_is_nothing_sent_and_everything_verified(bench: Bench) -> No
     assert {name: store.get(manifest_keys("j", "p1", "sha256")[1]) for name, store in bench.at.items()} == before
 
 
-@pytest.mark.parametrize(("files", "size_bytes"), [(19 * BATCH_FILES, 1), (1, 63 * BATCH_BYTES)])
-def test_datasets_travel_together_until_they_are_enough(files: int, size_bytes: int) -> None:
+FILES, BYTES = 20 * BATCH_FILES, 64 * BATCH_BYTES
+CONVOYS = [
+    ([], []),
+    ([Tally()] * (2 * DATASETS + 1), [DATASETS, DATASETS, 1]),
+    ([Tally(FILES - 1), Tally(1)] * 2 + [Tally(1)], [2, 2, 1]),
+    ([Tally(1, BYTES - 1), Tally(1, 1)] * 2 + [Tally(1)], [2, 2, 1]),
+    ([Tally(5), Tally(FILES), Tally(FILES - 1), Tally(1), Tally(5)], [1, 1, 2, 1]),
+    ([Tally(1, 5), Tally(FILES), Tally(1, BYTES - 1), Tally(1, 1), Tally(1, 1)], [1, 1, 2, 1]),
+    ([Tally(FILES), Tally(1, BYTES), Tally(5)], [1, 1, 1]),
+]
+
+
+@pytest.mark.parametrize(("sizes", "together"), CONVOYS)
+def test_p01_datasets_travel_together_until_they_are_enough_and_none_is_left_out(
+    sizes: list[Tally], together: list[int]
+) -> None:
     draft = Draft(("nas",))
-    sizes = [Tally(files, size_bytes), Tally(BATCH_FILES, BATCH_BYTES), *[Tally(1, 1)] * (DATASETS + 1)]
     for number, tally in enumerate(sizes):
         draft.begin(Dataset(f"{number:03}")).to_read = tally
-    together = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
-    assert [len(names) for names in together] == [2, DATASETS, 1]
-    assert [name for names in together for name in names] == [f"{number:03}" for number in range(len(sizes))]
+    found = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
+    assert [len(names) for names in found] == together
+    assert [name for names in found for name in names] == [f"{number:03}" for number in range(len(sizes))]
     draft.close()
 
 
