@@ -92,6 +92,8 @@ def test_an_error_of_a_mixture_is_none_and_every_other_one_is(sqlite_url: str) -
         assert len(asked) == 1
         assert database.read(ask) == 1
         assert len(asked) == 3
+        with pytest.raises(ZeroDivisionError):
+            database.read(lambda connection: runs(connection) // 0)
 
 
 def test_p12_reading_alone_leaves_nothing_beside_the_ledger(sqlite_url: str) -> None:

@@ -38,17 +38,21 @@ class Reading:
 
     def records(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Record]:
         """Records of rows with ``records.COLUMNS``; belongs into the transaction that read the rows."""
-        if not self._database.in_transaction:  # what may yet be undone is never remembered
-            try:
-                return make(rows, self._known)
-            except KeyError:
-                self._known = known(connection)
         try:
-            return make(rows, known(connection))
+            return self._made(connection, rows)
         except KeyError as error:
             raise self._database.where.damaged(f"a record names means {error} that are not there") from None
         except (ValueError, TypeError, AttributeError) as error:
             raise self._database.where.damaged(f"a record makes no sense: {type(error).__name__}") from error
+
+    def _made(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Record]:
+        if self._database.in_transaction:  # what may yet be undone is never remembered
+            return make(rows, known(connection))
+        try:
+            return make(rows, self._known)
+        except KeyError:
+            self._known = known(connection)
+            return make(rows, self._known)
 
 
 def known(connection: Connection) -> Known:
