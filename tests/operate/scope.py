@@ -72,8 +72,19 @@ class Shy(Scope):
     habits = Habits(settle=timedelta(0), undisturbed=True)
 
 
+class Twice(Scope):
+    """One that takes every folder for two datasets."""
+
+    name = "twice"
+
+    def find(self, source: Store, job: Job) -> Iterator[Dataset]:
+        for dataset in super().find(source, job):
+            yield from (Dataset(f"{dataset.name} {number}", dataset.parts) for number in (1, 2))
+
+
 INSTRUMENT = Scope()
 SHY = Shy()
+TWICE = Twice()
 
 
 def install(folder: Path) -> Path:
@@ -81,7 +92,7 @@ def install(folder: Path) -> Path:
     info = folder / "scope-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1\n")
-    points = f"{NAME} = {__name__}:INSTRUMENT\nshy = {__name__}:SHY\n"
+    points = f"{NAME} = {__name__}:INSTRUMENT\nshy = {__name__}:SHY\ntwice = {__name__}:TWICE\n"
     (info / "entry_points.txt").write_text(f"[coldchain.instruments]\n{points}")
     return folder
 

@@ -86,6 +86,31 @@ def test_p01_every_file_of_every_plate_has_its_end_at_every_destination(bench: B
     assert manifest(bench, "usb", "p3")[0] == ["p3/b.hdr", "p3/b.raw"]
 
 
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("plates", [1, 2, 3])
+def test_p01_of_plates_that_travel_together_each_keeps_its_own_files(plates: int) -> None:
+    lab = Bench()
+    names = [f"q{number}" for number in range(plates)]
+    lab.write(*(f"{name}/{file}" for name in names for file in ("DONE", "a", "a.hdr", "b")))
+    assert lab.run(*names).exit_code == 0
+    for name in names:
+        stored = [record.path for record in lab.ledger.stored("j", "usb", name)]
+        assert stored == [f"{name}/{file}" for file in ("DONE", "a", "a.hdr", "b")]
+    lab.close()
+
+
+@pytest.mark.usefixtures("bench")
+def test_p01_a_file_that_two_datasets_have_has_its_end_in_both() -> None:
+    lab = Bench(instrument="twice")
+    lab.write("q/DONE", "q/a", "q/b", "r/a")
+    report = lab.run()
+    assert report.exit_code == 0
+    verified = {one.name: one.lots["usb"].tally(State.VERIFIED).files for one in report.datasets}
+    assert verified == {".": 0, "q 1": 3, "q 2": 3, "r 1": 1, "r 2": 1}
+    assert lab.held("usb") == ["q/DONE", "q/a", "q/b", "r/a"]
+    lab.close()
+
+
 def test_p02_every_stored_copy_that_is_wrong_is_counted(bench: Bench) -> None:
     for path in ("p1/a", "p2/a"):
         bench.at["usb"].put(path, b"rot")
