@@ -42,6 +42,7 @@ def test_p13_an_ending_has_the_exit_code_of_the_run_or_of_what_stopped_it(bench:
     assert Ending(bench.job, "run", START, START, report).exit_code == report.exit_code == 6
     assert Ending(bench.job, "run", START, START, error=error).exit_code == LedgerDamaged.exit_code
     assert LedgerDamaged.exit_code not in {0, 6}
+    assert Ending(bench.job, "run", START, START).exit_code == 0, "nothing is known to be wrong"
     report.begin("p1", Tally(1, 1), {"nas": Tally(1, 1)})
     assert Ending(bench.job, "run", START, START, report).exit_code == 0
 
