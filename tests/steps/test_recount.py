@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
@@ -120,3 +121,6 @@ def test_only_a_local_place_has_a_folder() -> None:
     assert local_folder(Place("nas", "/data/nas")) == "/data/nas"
     assert local_folder(Place("nas", "file:///data/with%20space%FF")) == os.fsdecode(b"/data/with space\xff")
     assert local_folder(Place("nas", "s3://bucket")) is None
+    assert local_folder(Place("nas", "/data/50%20off")) == "/data/50%20off", "a path is no URL"
+    drive = "C:/data" if sys.platform == "win32" else "/C:/data"
+    assert local_folder(Place("nas", "file:///C:/data")) == drive
