@@ -35,6 +35,7 @@ def test_times_before_1970_and_after_2262_come_back(value: int) -> None:
 
 def test_what_fits_is_stored_as_it_is() -> None:
     assert (signed(-EDGE), signed(EDGE - 1), signed(EDGE)) == (-EDGE, EDGE - 1, -EDGE)
+    assert (signed((1 << 70) + 5), signed(-EDGE - 1)) == (5, EDGE - 1), "what is too large for all is cut, not refused"
 
 
 def test_a_moment_is_exact_wherever_the_clock_stood() -> None:

@@ -38,8 +38,19 @@ def test_p02_a_proof_that_was_never_written_down_lends_its_means_to_no_other(own
         own.record(run, JOB, DATASET, [MD5], NOW)
         assert stored(own) == [record_of(MD5)]
         raise RuntimeError("power cut")
-    own.record(run, JOB, DATASET, [BLAKE3], LATER)
+    with own.together():
+        own.record(run, JOB, DATASET, [BLAKE3], LATER)
+        assert stored(own) == [record_of(BLAKE3, LATER)]
     assert stored(own) == [record_of(BLAKE3, LATER)]
+
+
+def test_p05_the_older_of_two_versions_is_known_as_such(own: Ledger) -> None:
+    run = meet(own)
+    own.record(run, JOB, DATASET, [MD5], NOW)
+    own.record(run, JOB, DATASET, [BLAKE3._replace(key="a~v2")], LATER)
+    old, new = record_of(MD5, superseded=True), record_of(BLAKE3, LATER, key="a~v2")
+    assert list(own.all_records(JOB, DISK, DATASET)) == [old, new]
+    assert stored(own) == [new]
 
 
 def test_means_that_came_after_the_first_reading_are_learnt(sqlite_url: str) -> None:
