@@ -153,7 +153,7 @@ class Bench:
     def run(self, *datasets: str, **wish: Any) -> Report:
         """An hour after the last one; its counts are checked."""
         self.now += timedelta(hours=1)
-        consent = Consent(init=True, **wish.pop("consent", {}))
+        consent = Consent(**{"init": True} | wish.pop("consent", {}))
         report = run_job(self.job, self.ledger, Wish(consent, frozenset(datasets), **wish), self.around())
         assert not list(report.unaccounted())
         return report

@@ -14,7 +14,8 @@ import pytest
 
 from coldchain.config.values import Incomplete
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
-from coldchain.errors import UsageError
+from coldchain.errors import ColdchainError, SourceAbsent, UsageError
+from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import manifest_keys
 from coldchain.ledger.manifest_read import lines_of, read_whole_manifest
 from coldchain.model import Dataset, Oddity, State, Tally
@@ -22,7 +23,9 @@ from coldchain.operate.convoy import DATASETS, convoys
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
 from coldchain.steps.draft import Draft
-from coldchain.steps.report import Report
+from coldchain.steps.identify import Writer
+from coldchain.steps.publish import read_agent
+from coldchain.steps.report import DatasetReport, Report
 from coldchain.verdict import Condition
 from tests.operate.scope import START, Bench, Listening, install, troubles
 
@@ -273,3 +276,58 @@ def test_the_manifests_of_many_plates_are_all_written(bench: Bench) -> None:
     assert bench.run().exit_code == 0
     assert all(manifest(bench, name, plate)[0] == [f"{plate}/a"] for name in bench.names for plate in plates)
     assert bench.ledger.runs("j", 1)[0].summary["manifests_due"] == []
+
+
+def test_p08_a_new_ledger_knows_the_destinations_and_their_files_after_its_first_run(bench: Bench) -> None:
+    bench.ledger.close()
+    bench.ledger = Ledger.empty(START)
+    bench.write("p1/new")
+    report = bench.run(consent={"init": False})
+    assert report.exit_code == 0
+    assert all(
+        any(f"{name}: this ledger is new; 3 files were learnt" in one for one in report.notes) for name in bench.names
+    )
+    for name in bench.names:
+        assert bench.ledger.destination("j", name) is not None
+        assert bench.recorded(name) == bench.held(name) == ["p1/DONE", "p1/a", "p1/new", "p2/a"]
+        assert manifest(bench, name, "p1") == (["p1/DONE", "p1/a", "p1/new"], Condition.COMPLETE, True)
+
+
+class Chronicle(Listening):
+    """Hears of the run itself, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def run_begun(self, report: Report) -> None:
+        self.heard.append(f"begun {report.run}")
+
+    def dataset_ended(self, dataset: DatasetReport) -> None:
+        self.heard.append(dataset.name)
+
+    def run_ended(self, report: Report) -> None:
+        self.heard.append(f"ended {report.exit_code} {report.ended}")
+
+    def run_stopped(self, error: ColdchainError) -> None:
+        self.heard.append(f"stopped {type(error).__name__}")
+
+
+def test_who_chronicles_runs_hears_of_their_begin_their_datasets_and_their_end(bench: Bench) -> None:
+    bench.monitor = heard = Chronicle()
+    bench.run()
+    assert heard.heard == ["begun 2", ".", "p1", "p2", f"ended 0 {bench.now}"]
+    heard.heard.clear()
+    with pytest.raises(UsageError):
+        bench.run("nonsense")
+    assert heard.heard == ["begun 3", "stopped UsageError"]
+
+
+def test_p13_of_a_run_that_was_stopped_word_is_left_where_it_can_be(bench: Bench) -> None:
+    for path in ("p1/DONE", "p1/a", "p2/a"):
+        bench.source.delete(path)
+    with pytest.raises(SourceAbsent):
+        bench.run()
+    for store in bench.at.values():
+        word = read_agent(store, Writer("j", "pc"))
+        assert (word["exit_code"], word["files"]) == (SourceAbsent.exit_code, 3), "what it does not know stays"
