@@ -114,3 +114,63 @@ def test_runs_since_a_time_come_newest_first(url: str) -> None:
         ledger.begin_run("other", "run", LATER)
         found = [run.id for run in ledger.runs_since(JOB, NOW + timedelta(minutes=5))]
     assert found == numbers[:4:-1]
+
+
+# --- in memory, and to the microsecond --------------------------------------------------------------------------------
+
+MOMENT = timedelta(microseconds=1)
+
+
+def test_a_message_that_was_sent_is_not_put_there_again_while_it_is_remembered() -> None:
+    with Ledger.empty(NOW) as ledger:
+        assert ledger.count_messages(Fate.WAITING) == 0
+        ledger.post([post()], (), NOW)
+        claimed = ledger.claim_message("a", NOW)
+        assert claimed is not None
+        assert (claimed.tries, claimed.created, claimed.state) == (0, NOW, Fate.WAITING)
+        ledger.settle_message(replace(claimed, state=Fate.SENT), NOW)
+        for at in (NOW, NOW + KEPT):
+            ledger.post([post()], (), at)
+            assert (ledger.count_messages(Fate.WAITING), ledger.count_messages(Fate.SENT)) == (0, 1)
+        ledger.post((), (), NOW + KEPT + MOMENT)
+        assert ledger.count_messages(Fate.SENT) == 0
+
+
+def test_a_message_that_waits_is_never_forgotten() -> None:
+    with Ledger.empty(NOW) as ledger:
+        ledger.post([post()], (), NOW)
+        ledger.post((), (), NOW + 9 * KEPT)
+        assert ledger.count_messages(Fate.WAITING) == 1
+        assert ledger.claim_message("a", NOW + 9 * KEPT) is not None
+
+
+def test_a_message_is_due_again_at_its_moment_and_not_before() -> None:
+    with Ledger.empty(NOW) as ledger:
+        ledger.post([post()], (), NOW)
+        claimed = ledger.claim_message("a", NOW)
+        assert claimed is not None
+        ledger.settle_message(replace(claimed, tries=1, said="busy"), NOW, CLAIM / 2)
+        due = NOW + CLAIM / 2
+        assert ledger.claim_message("a", due - MOMENT) is None
+        assert [one.next for one in ledger.messages(Fate.WAITING)] == [due]
+        early = ledger.claim_message("a", NOW, early=True)
+        assert early is not None
+        assert (early.tries, early.said) == (1, "busy")
+        assert ledger.claim_message("b", due) is None, "somebody has it"
+        assert ledger.claim_message("b", NOW + CLAIM - MOMENT, early=True) is None
+        ledger.settle_message(early, NOW)
+        assert ledger.claim_message("b", NOW) is not None
+
+
+def test_the_oldest_message_is_sent_first_and_what_is_given_up_belongs_to_no_run() -> None:
+    with Ledger.empty(NOW) as ledger:
+        ledger.post([post(2), post(1)], (), NOW)
+        first, second = ledger.claim_message("a", NOW), ledger.claim_message("a", NOW)
+        assert first is not None
+        assert second is not None
+        assert (first.message_id, second.message_id) == (post(2).message_id, post(1).message_id)
+        ledger.settle_message(replace(first, state=Fate.GIVEN_UP), NOW)
+        (event,) = ledger.events()
+        assert (event.run, event.job) == (0, JOB)
+        assert [one.message_id for one in ledger.messages(Fate.WAITING, limit=1)] == [second.message_id]
+        assert ledger.claim_message("a", NOW + CLAIM) == replace(second)
