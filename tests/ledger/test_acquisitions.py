@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from coldchain.ledger import acquisitions
 from coldchain.ledger.acquisitions import Acquisition, learnt_stamp
 from coldchain.ledger.ledger import Ledger
 from coldchain.verdict import Condition, Remark, Verdict
@@ -181,6 +182,18 @@ def test_acquisitions_come_in_order_over_many_pages(ledger: Ledger) -> None:
     assert found == [(job, name) for job in ("Z", "a") for name in names[job]]
     assert list(ledger.conditions("a")) == names["a"]
     assert [dataset for _, dataset, _ in ledger.acquisitions("Z")] == names["Z"]
+
+
+@pytest.mark.parametrize("characters", [0, 1, 400, 1000, 8 << 20])
+def test_acquisitions_come_all_however_many_are_read_at_once(characters: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acquisitions, "AT_ONCE_CHARACTERS", characters)
+    names = [f"{number}" for number in range(7)]
+    with Ledger.empty(NOW) as ledger:
+        for name in names:
+            judge(ledger, replace(WHOLE, summary="x" * int(name) * 50), dataset=name)
+        assert [(dataset, len(found.verdict.summary)) for _, dataset, found in ledger.acquisitions()] == [
+            (name, int(name) * 50) for name in names
+        ]
 
 
 def test_p17_datasets_of_20_000_units_are_not_all_in_memory(sqlite_url: str) -> None:
