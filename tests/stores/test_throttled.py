@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from coldchain.config.bandwidth import Window, parse_bandwidth
 from coldchain.errors import ConfigurationError
 from coldchain.model import Entry, Place
 from coldchain.stores.base import Store, open_store
-from coldchain.stores.wrapped.throttled import Bucket, Buckets, ThrottledStore
+from coldchain.stores.wrapped.throttled import Bucket, Buckets, ThrottledStore, local_minute
 from coldchain.testing import MemoryStore
 from coldchain.testing.contract import StoreContract
 
@@ -117,6 +118,13 @@ def test_a_limit_holds_at_its_hours_and_at_no_others(clock: Clock) -> None:
         bucket.draw(8 * MB)
         spent[hour] = round(clock.now_s - before - 100)
     assert spent == {7: 0, 8: 8, 12: 8, 17: 8, 18: 0, 21: 0, 22: 2, 0: 2, 5: 2, 6: 0}
+
+
+def test_the_clock_on_the_wall_counts_hours_and_minutes() -> None:
+    before = datetime.now()
+    minute = local_minute()
+    after = datetime.now()
+    assert minute in {60 * moment.hour + moment.minute for moment in (before, after)}
 
 
 def test_a_place_that_is_opened_twice_has_one_bucket() -> None:
