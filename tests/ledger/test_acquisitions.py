@@ -172,6 +172,27 @@ def test_what_json_has_no_word_for_is_written_as_the_nearest_thing(ledger: Ledge
     assert len(history(ledger)) == 1
 
 
+def test_what_nobody_could_end_or_is_nothing_is_written_all_the_same() -> None:
+    endless: dict[str, Any] = {}
+    endless["again"] = endless
+    with Ledger.empty(NOW) as ledger:
+        judge(ledger, Verdict(Condition.COMPLETE, catalogue={"x": endless, "gain": float("inf"), "lamp": None}))
+        found = ledger.acquisition(JOB, DATASET)
+        assert found is not None
+        assert found.verdict.catalogue["x"]
+        assert (found.verdict.catalogue["gain"], found.verdict.catalogue["lamp"]) == (None, None)
+
+
+def test_nothing_is_told_of_what_is_still_acquired_nor_of_files_that_stayed() -> None:
+    with Ledger.empty(NOW) as ledger:
+        judge(ledger, OPEN)
+        judge(ledger, Verdict(Condition.UNKNOWN), "bb")
+        assert list(ledger.events()) == []
+        judge(ledger, WHOLE, "cc")
+        judge(ledger, replace(WHOLE, summary="said otherwise"), "cc", 1, remembered={"D1": 1})
+        assert [event.kind for event in ledger.events()] == ["complete"]
+
+
 def test_acquisitions_come_in_order_over_many_pages(ledger: Ledger) -> None:
     names = {job: sorted(f"ü{number}" for number in range(600)) for job in ("a", "Z")}
     with ledger._database.write():
