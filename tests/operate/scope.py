@@ -11,6 +11,8 @@ from uuid import uuid4
 from coldchain.config.values import Brake, Destination, Job
 from coldchain.instruments.base import Habits, Judge, Look
 from coldchain.ledger.ledger import Ledger
+from coldchain.ledger.manifest import manifest_keys
+from coldchain.ledger.manifest_read import lines_of, read_whole_manifest
 from coldchain.model import Dataset, Entry, Part, Place, State, Trouble
 from coldchain.monitor import SilentMonitor, Surroundings
 from coldchain.operate.job import run_job
@@ -178,3 +180,11 @@ def troubles(report: Report) -> dict[tuple[str, str], tuple[State, str]]:
     """By path and destination: every one that the report shows."""
     shown: list[Trouble] = [trouble for dataset in report.datasets for trouble in dataset.troubles]
     return {(trouble.path, trouble.destination): (trouble.state, trouble.reason) for trouble in shown}
+
+
+def manifest(bench: Bench, name: str, dataset: str) -> tuple[list[str], Condition, bool]:
+    """Files, condition and seal, as a destination has them."""
+    key = manifest_keys("j", dataset, "sha256")[1]
+    header, _, records = read_whole_manifest(lines_of([bench.at[name].get(key)]), key)
+    assert header.acquisition is not None
+    return [one.path for one in records], header.acquisition.verdict.condition, header.acquisition.sealed

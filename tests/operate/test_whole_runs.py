@@ -6,7 +6,6 @@ The runs are those of ``run_job`` between places in memory; what takes disks and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,19 +14,15 @@ import pytest
 from coldchain.config.values import Incomplete
 from coldchain.content.batches import BATCH_BYTES, BATCH_FILES
 from coldchain.errors import ColdchainError, SourceAbsent, UsageError
-from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import manifest_keys
-from coldchain.ledger.manifest_read import lines_of, read_whole_manifest
 from coldchain.model import Dataset, Oddity, State, Tally
 from coldchain.operate.convoy import DATASETS, convoys
-from coldchain.operate.job import run_job
-from coldchain.operate.opening import Wish
 from coldchain.steps.draft import Draft
 from coldchain.steps.identify import Writer
 from coldchain.steps.publish import read_agent
 from coldchain.steps.report import DatasetReport, Report
 from coldchain.verdict import Condition
-from tests.operate.scope import START, Bench, Listening, install, troubles
+from tests.operate.scope import Bench, Listening, install, manifest, troubles
 
 
 @pytest.fixture
@@ -49,14 +44,6 @@ def told(bench: Bench, report: Report) -> dict[tuple[str, str], State]:
     assert len(found) == len(listed) == len(troubles(report))
     assert found == {address: state for address, (state, _) in troubles(report).items()}
     return found
-
-
-def manifest(bench: Bench, name: str, dataset: str) -> tuple[list[str], Condition, bool]:
-    """Files, condition and seal, as a destination has them."""
-    key = manifest_keys("j", dataset, "sha256")[1]
-    header, _, records = read_whole_manifest(lines_of([bench.at[name].get(key)]), key)
-    assert header.acquisition is not None
-    return [one.path for one in records], header.acquisition.verdict.condition, header.acquisition.sealed
 
 
 # --- what came of each file -------------------------------------------------------------------------------------------
@@ -221,76 +208,7 @@ def test_a_plate_that_is_open_for_too_long_is_noted(bench: Bench) -> None:
     assert notes[1:] == ["p2: open since 2026-01-01 01:00: 1 files"]
 
 
-# --- what is remembered -----------------------------------------------------------------------------------------------
-
-
-def test_p10_only_a_run_over_everything_says_how_full_the_source_is(bench: Bench) -> None:
-    def seen() -> tuple[int, object]:
-        found = bench.ledger.source("j")
-        assert found is not None
-        return found.tally.files, found.at
-
-    assert seen() == (3, START + timedelta(hours=1))
-    bench.run("p1")
-    assert seen()[0] == 3
-    bench.monitor.stopping = True
-    bench.write("p1/new")
-    assert bench.run().exit_code == 130
-    assert seen()[0] == 3
-    bench.monitor = Listening()
-    bench.run()
-    assert seen() == (4, bench.now)
-
-
-def test_a_run_that_was_stopped_by_trouble_says_which_and_when(bench: Bench) -> None:
-    with pytest.raises(UsageError):
-        bench.run("nonsense")
-    (row,) = bench.ledger.runs("j", 1)
-    assert (row.exit_code, row.ended) == (UsageError.exit_code, bench.now)
-    assert row.summary["exit_code"] == UsageError.exit_code
-    assert "holds no dataset 'nonsense'" in str(row.summary["notes"])
-    assert bench.run().exit_code == 0
-
-
-def test_p11_what_a_killed_run_began_is_remembered_until_a_whole_run_went_well(bench: Bench, tmp_path: Path) -> None:
-    left = tmp_path / "begun" / "x.0"
-    left.parent.mkdir()
-    left.write_bytes(b"")
-
-    def run(*datasets: str, **wish: object) -> int:
-        bench.now += timedelta(hours=1)
-        around = replace(bench.around(), begun=left.parent)
-        return run_job(bench.job, bench.ledger, Wish(datasets=frozenset(datasets), **wish), around).exit_code  # type: ignore[arg-type]
-
-    assert (run("p1"), left.exists()) == (0, True)
-    assert (run(left_out=frozenset({"tape"})), left.exists()) == (0, True)
-    bench.write("p2/x.part")
-    assert (run(), left.exists()) == (3, True)
-    bench.source.delete("p2/x.part")
-    assert (run(), left.exists()) == (0, False)
-
-
-def test_the_manifests_of_many_plates_are_all_written(bench: Bench) -> None:
-    plates = [f"q{number:02}" for number in range(52)]
-    bench.write(*(f"{plate}/a" for plate in plates))
-    assert bench.run().exit_code == 0
-    assert all(manifest(bench, name, plate)[0] == [f"{plate}/a"] for name in bench.names for plate in plates)
-    assert bench.ledger.runs("j", 1)[0].summary["manifests_due"] == []
-
-
-def test_p08_a_new_ledger_knows_the_destinations_and_their_files_after_its_first_run(bench: Bench) -> None:
-    bench.ledger.close()
-    bench.ledger = Ledger.empty(START)
-    bench.write("p1/new")
-    report = bench.run(consent={"init": False})
-    assert report.exit_code == 0
-    assert all(
-        any(f"{name}: this ledger is new; 3 files were learnt" in one for one in report.notes) for name in bench.names
-    )
-    for name in bench.names:
-        assert bench.ledger.destination("j", name) is not None
-        assert bench.recorded(name) == bench.held(name) == ["p1/DONE", "p1/a", "p1/new", "p2/a"]
-        assert manifest(bench, name, "p1") == (["p1/DONE", "p1/a", "p1/new"], Condition.COMPLETE, True)
+# --- who hears of it --------------------------------------------------------------------------------------------------
 
 
 class Chronicle(Listening):
