@@ -15,7 +15,7 @@ One class per reaction of the caller::
     │  └─ SuspiciousChange             more changed than is plausible: the brake
     ├─ LedgerError                 3   the ledger cannot be used
     │  ├─ LedgerAbsent                 there is none yet
-   │  ├─ LedgerDamaged                truncated, no database, broken chain
+    │  ├─ LedgerDamaged                truncated, no database, broken chain
     │  ├─ LedgerNewer                  written by a newer coldchain
     │  ├─ LedgerReadOnly               cannot be written
     │  └─ LedgerStale                  older than what it wrote itself at a destination
@@ -37,7 +37,7 @@ One class per reaction of the caller::
 from __future__ import annotations
 
 import errno
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ColdchainError(Exception):
@@ -146,6 +146,11 @@ class StoreError(ColdchainError):
         self.reason = reason
         self.url = url
         self.key = key
+
+    def kept(self) -> Self:
+        """Itself, to be remembered: the frames of its traceback would hold open what they held, as a disk's folder."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.reason, self.url, self.key))

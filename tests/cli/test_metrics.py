@@ -143,7 +143,7 @@ def listening(stored: Desk) -> Iterator[Listening]:
     try:
         yield Listening(stored, program)
         program.terminate()
-        out, err = program.communicate(timeout=20)
+        out, err = program.communicate(timeout=60)
         assert (program.returncode, out) == (0, b"")
         assert b"Traceback" not in err
     finally:
@@ -191,7 +191,7 @@ def test_health_says_which_watcher_is_dead(stored: Desk) -> None:
         assert listening.ask("/healthz") == (503, "rig: its watcher was started and is dead\n")
     finally:
         program.terminate()
-        program.communicate(timeout=20)
+        program.communicate(timeout=60)
 
 
 def test_health_says_which_job_is_late(desk: Desk) -> None:

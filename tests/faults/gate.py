@@ -89,7 +89,7 @@ class Gate:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=120)
 
     def run(self, order: Order) -> Ended:
         """Run a command to whatever end it comes to."""

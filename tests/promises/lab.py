@@ -25,7 +25,7 @@ from coldchain.steps.identify import Consent
 from coldchain.steps.report import Report
 
 COLDCHAIN = (sys.executable, "-m", "coldchain")
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from coldchain.errors import Denied, FlushFailed, Occupied, StoreError, StoreGone, Unreliable
 from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
+from coldchain.stores.local.store import LocalStore
 from coldchain.testing.faulty import FaultyStore
 from coldchain.testing.memory import MemoryStore
 from coldchain.testing.wrapping import Verb
@@ -77,3 +82,26 @@ def test_what_is_too_large_to_be_one_of_ours_is_not_read(memory: MemoryStore) ->
     memory.put("a", b"x" * ((16 << 20) + 1))
     with pytest.raises(StoreError, match="too many"):
         fetch(memory, "a")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what is open")
+def test_errors_that_are_kept_hold_no_folder_of_a_disk_open(tmp_path: Path) -> None:
+    """Else nobody can take the disk away before Python happens to look for cycles."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    store = LocalStore(str(place))
+    assert list(store.list()) == []
+    place.rmdir()
+    gc.disable()
+    try:
+        failed = deliver_all(store, {"a/b": [b"text"]}, "me")
+        store.close()
+        opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_there(fd)]
+    finally:
+        gc.enable()
+    assert set(failed) == {"a/b"}
+    assert not [name for name in opened if name.startswith(str(place))]
+
+
+def _is_there(fd: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{fd}")

@@ -26,7 +26,7 @@ def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) 
     try:
         staging = store.stage(owner)
     except StoreError as error:
-        return dict.fromkeys(texts, error)
+        return dict.fromkeys(texts, error.kept())
     try:
         staged = []
         for key, lines in texts.items():
@@ -34,7 +34,7 @@ def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) 
                 _stage(staging, key, lines)
                 staged.append(key)
             except StoreError as error:
-                failed[key] = error
+                failed[key] = error.kept()
         staging.flush()
         lost: dict[str, StoreError] = {}
         for _ in range(_ATTEMPTS):
@@ -48,7 +48,7 @@ def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) 
         else:
             failed |= {key: lost[key] for key in staged}
     except StoreError as error:
-        return failed | dict.fromkeys(texts, error)
+        return failed | dict.fromkeys(texts, error.kept())
     finally:
         staging.close()
     return failed

@@ -102,7 +102,7 @@ class Lane:
 
     def _report(self, entry: Entry, target: Target, error: StoreError) -> None:
         if error.ends_store and self.broken is None:
-            self.broken = _without_frames(error)
+            self.broken = error.kept()
         state = State.REFUSED if isinstance(error, Occupied | NotAFile) else State.FAILED
         reason = f"{target.key}: {error.reason}" if isinstance(error, Occupied | NotAFile) else error.reason
         self._outcomes.append(Trouble(self.name, entry.path, entry.size_bytes, state, reason, error.temporary))
@@ -184,7 +184,7 @@ class Lane:
         try:
             results = staging.publish(wanted) if wanted else {}
         except StoreError as error:
-            results = dict.fromkeys(wanted, error)
+            results = dict.fromkeys(wanted, error.kept())
         for key, result in results.items():
             file, how = proved[key]
             if isinstance(result, Occupied) and file.target.manner is Manner.NEW:
@@ -305,11 +305,5 @@ def _settle_each(staging: Staging, files: list[_Finished]) -> dict[str, StoreErr
         except StoreError as error:
             if error.ends_store or isinstance(error, FlushFailed):
                 raise
-            unsettled[file.target.key] = error
+            unsettled[file.target.key] = error.kept()
     return unsettled
-
-
-def _without_frames(error: StoreError) -> StoreError:
-    """What is kept for long: the frames of its traceback would hold open what they held, as the folder of a disk."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)

@@ -62,7 +62,7 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
     try:
         failed = deliver_all(aim.store, texts, writer.owner)
     except StoreError as error:
-        failed = dict.fromkeys(texts, error)
+        failed = dict.fromkeys(texts, error.kept())
     yield from {owners[key]: error for key, error in failed.items()}.items()
 
 

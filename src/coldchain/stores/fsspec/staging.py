@@ -167,7 +167,7 @@ class FsspecStaging:
                 with self._naming:  # of the threads of one store, only one looks and names at a time
                     self._appear(key, self._closed(key), expected)
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
         for key, found in self._there([key for key in keys if key not in results]):
             results[key] = found
             if isinstance(found, Entry):
@@ -220,7 +220,7 @@ class FsspecStaging:
             try:
                 listed = {name_of(facts): facts for facts in self._line.ls(folder)}
             except StoreError as error:
-                yield from dict.fromkeys(inside, error).items()
+                yield from dict.fromkeys(inside, error.kept()).items()
                 continue
             for key in inside:
                 facts = listed.get(key.rpartition("/")[2])

@@ -140,7 +140,7 @@ class LocalStaging:
             try:
                 staged = self._of(key)
             except NotFound as error:
-                results[key] = error
+                results[key] = error.kept()
                 continue
             try:
                 if old is None:

@@ -89,7 +89,7 @@ class ObjectStaging:
             try:
                 published = future.result()
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
                 continue
             self._published[key] = published
             self._unread.append(key)

@@ -103,7 +103,7 @@ class RcloneStaging:
             try:
                 published = future.result()
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
                 continue
             self._published[key] = published
             results[key] = published.entry

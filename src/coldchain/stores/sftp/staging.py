@@ -153,12 +153,12 @@ class SftpStaging:
             try:
                 waiting[key] = self._appear(key, self._of(key), old)
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
         for key, future in waiting.items():
             try:
                 results[key] = self._line.result(future, key)
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
             else:
                 self._stale += self._closed.pop(key).names[:-1]
         named = {key.rpartition("/")[0] for key, result in results.items() if isinstance(result, Entry)}

@@ -135,7 +135,7 @@ class SmbStaging:
                     self._check_unchanged(key, expected)
                 under_way.append((key, Renaming(self._share, outgoing, replace=expected is not None)))
             except StoreError as error:
-                results[key] = error
+                results[key] = error.kept()
             while len(under_way) >= _AT_ONCE:
                 self._take(under_way.popleft(), results)
         while under_way:
@@ -148,7 +148,7 @@ class SmbStaging:
         try:
             results[key] = deed.result()
         except StoreError as error:
-            results[key] = error
+            results[key] = error.kept()
         else:
             del self._closed[key]
             self._touched.add(key.rpartition("/")[0])
