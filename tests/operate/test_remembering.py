@@ -147,6 +147,9 @@ def test_p08_a_manifest_that_could_not_be_written_is_owed_until_it_is(bench: Ben
     store.delete(f"{key}/in the way")
     assert (bench.run("p1").exit_code, bench.run().exit_code) == (0, 0)
     assert b"p2/b" in store.get(key)
+    paid = store.stat(key)
+    bench.run()
+    assert store.stat(key) == paid, "it is paid once"
 
 
 def test_p11_what_a_killed_run_left_is_swept_away_and_nothing_of_others(bench: Bench) -> None:

@@ -61,6 +61,35 @@ def test_p11_a_lane_that_hangs_drops_out_and_takes_back_what_it_wrote_when_it_wa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_p03_a_file_that_was_cancelled_leaves_nothing_and_the_next_one_arrives(tmp_path: Path) -> None:
+    store, done = LocalStore(str(tmp_path)), threading.Event()
+    lane = LaneThread(Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume()), 10, done.set)
+    lane.begin(ENTRY, TARGET)
+    lane.take(b"half")
+    lane.cancel()
+    lane.begin(ENTRY._replace(path="g"), TARGET._replace(key="g"))
+    lane.take(memoryview(b"hello"))
+    lane.finish(digest_of("sha256", [b"hello"])[0])
+    lane.begin_to_settle()
+    outcomes = lane.settle()
+    assert outcomes is not None
+    assert [outcome.entry.path for outcome in outcomes if isinstance(outcome, Verified)] == ["g"]
+    assert done.wait(10)
+    assert [file.name for file in tmp_path.iterdir()] == ["g"]
+
+
+def test_p03_a_lane_that_is_closed_before_it_settled_takes_everything_back(tmp_path: Path) -> None:
+    store, done = LocalStore(str(tmp_path)), threading.Event()
+    lane = LaneThread(Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume()), 10, done.set)
+    lane.begin(ENTRY, TARGET)
+    lane.take(b"hello")
+    lane.finish(digest_of("sha256", [b"hello"])[0])
+    lane.begin(ENTRY._replace(path="g"), TARGET._replace(key="g"))
+    lane.close()
+    assert done.wait(10), "nobody waits for it, but it must end"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bug_in_a_lane_is_raised_to_the_reader_and_does_not_hang() -> None:
     class Broken(MemoryStore):
         def volume(self) -> str:
