@@ -19,6 +19,7 @@ from threading import Lock
 
 from coldchain.model import Entry
 from coldchain.stores.local.base import is_folder
+from coldchain.stores.local.linking import rename_by_link
 
 if sys.platform == "win32":
     raise ImportError("see local.windows")
@@ -190,8 +191,7 @@ class PosixRoot:
     def rename(self, old: str, new: str) -> None:
         """Rename; raises FileExistsError when something stands there.
 
-        Where the file system has no such rename, a hard link does the same; where it has no links either (FAT), the
-        name is looked up first, which leaves a gap of microseconds to programs other than coldchain.
+        Where the system has no such rename, see ``local.linking``.
         """
         (old_folder, old_name), (new_folder, new_name) = self._split(old), self._split(new)
         if sys.platform == "linux":
@@ -202,18 +202,7 @@ class PosixRoot:
                     raise
             else:
                 return
-        try:
-            os.link(old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError:
-            try:
-                self.stat(new)
-            except FileNotFoundError:
-                os.rename(old_name, new_name, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd)
-                return
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        os.unlink(old_name, dir_fd=old_folder.fd)
+        rename_by_link(old_folder.fd, old_name, new_folder.fd, new_name)
 
     def keep(self, fd: int, entry: Entry) -> None:
         """Give an open file the mtime and the permission bits of ``entry``, where the place can keep them.
