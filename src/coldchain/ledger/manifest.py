@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from coldchain.ledger.columns import moment
 from coldchain.ledger.manifest_acquisition import Told, as_fields, unit_lines
@@ -160,6 +161,12 @@ def _header_line(header: ManifestHeader, end: bytes) -> bytes:
     return encoded(fields)[:-1] + end
 
 
+@lru_cache(maxsize=64)
+def _time(us: int) -> str:
+    """Whole batches were stored and proved at the same moment."""
+    return stamped(moment(us))
+
+
 def _file(record: Record) -> dict[str, object]:
     fields = named("path", record.path) | named("key", record.key)
     fields |= {
@@ -172,8 +179,8 @@ def _file(record: Record) -> dict[str, object]:
         "stored_mtime_ns": record.stored_mtime_ns,
         "proof": record.proof_kind.word,
         "how": record.proof_how,
-        "proved": stamped(moment(record.proved_at_us)),
-        "stored": stamped(moment(record.stored_at_us)),
+        "proved": _time(record.proved_at_us),
+        "stored": _time(record.stored_at_us),
     }
     if record.superseded:
         fields["superseded"] = True
