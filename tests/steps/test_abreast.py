@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from coldchain.content.digests import digest_of
 from coldchain.model import Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
 from coldchain.steps.abreast import LaneThread
@@ -88,6 +90,19 @@ def test_p03_a_lane_that_is_closed_before_it_settled_takes_everything_back(tmp_p
     lane.close()
     assert done.wait(10), "nobody waits for it, but it must end"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("patience_s", [None, 60.0])
+def test_a_lane_that_is_slow_is_waited_for_while_there_is_patience(patience_s: float | None) -> None:
+    store = MemoryStore(f"memory://abreast-slow-{patience_s}")
+    slow = SlowStore(cast("Store", store))
+    stall = slow.stall("sink.write")
+    inner = Lane("nas", cast("Store", slow), "ab", ProofKind.READBACK, store.volume())
+    lane = LaneThread(inner, patience_s, lambda: None)
+    threading.Timer(1.2, stall.release).start()  # longer than one look takes
+    send(lane, [b"hello"])
+    outcomes = lane.settle()
+    assert [type(outcome) for outcome in outcomes or ()] == [Verified]
 
 
 def test_a_bug_in_a_lane_is_raised_to_the_reader_and_does_not_hang() -> None:
