@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
@@ -81,6 +82,23 @@ def test_where_the_cache_does_not_forget_nothing_stays_open_either(mounts: Mount
             assert b"".join(map(bytes, reader.chunks())) == key.encode() * 100
     staging.close()
     assert descriptors() == before
+    store.close()
+
+
+@needs_root
+def test_p02_what_the_cache_does_not_forget_is_not_said_to_come_from_the_medium(mounts: Mounts) -> None:
+    """Pages that a program has mapped stay in the cache whatever it is asked to forget."""
+    place = mounts.ext4(mounts.image("mkfs.ext4", "-q"))
+    store = LocalStore(str(place))
+    with (place / "f").open("w+b") as file:
+        file.write(b"x" * 5000)
+        file.flush()
+        os.fsync(file.fileno())
+        with mmap.mmap(file.fileno(), 5000, prot=mmap.PROT_READ) as mapped:
+            assert mapped[0] == ord("x")
+            assert store.root().evict(file.fileno()) == "cached"
+            assert store.root().evict_and_read_ahead("f") is None
+        assert store.root().evict(file.fileno()) == "evicted"
     store.close()
 
 
