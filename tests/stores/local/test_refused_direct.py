@@ -40,6 +40,13 @@ class Failing(PosixRoot):
         return os.open("/proc/self/mem", os.O_RDONLY), "direct"  # nothing is mapped at its beginning: EIO
 
 
+class Short(PosixRoot):
+    """A place whose reads past the cache end early, in the middle of a file."""
+
+    def open_past_cache(self, key: str) -> tuple[int, str]:
+        return self.open(key), "direct"
+
+
 @pytest.fixture
 def disk(mounts: Mounts) -> Path:
     return mounts.ext4(mounts.image("mkfs.ext4", "-q", size="64M"))
@@ -83,6 +90,26 @@ def test_p02_a_refusal_in_the_middle_costs_no_byte_and_doubles_none(disk: Path) 
                 refuse(reader._fd)
         assert reader.how != "direct"
     assert b"".join(done) == CONTENT
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "short"),
+    [
+        (10_500, 1000),
+        (10_000, 1000),
+        (_BLOCK_BYTES + 10, 100_000),
+        (_BLOCK_BYTES - 1, 100_000),
+        (_BLOCK_BYTES, 1 << 16),
+    ],
+)
+def test_p02_a_read_that_ends_early_is_no_end_of_the_file(mounts: Mounts, size: int, short: int) -> None:
+    faulty = mounts.fuse({"short": short}, "--direct")
+    (faulty.backing / "f").write_bytes(CONTENT[:size])
+    store = LocalStore(str(faulty.place), Short)
+    with store.read("f", past_cache=True) as reader:
+        assert reader.how == "direct"
+        assert b"".join(map(bytes, reader.chunks())) == CONTENT[:size]
     store.close()
 
 
