@@ -26,6 +26,7 @@ _SPELLINGS_BY_US = {
 }
 _US_BY_UNIT = {spelling: us for us, spellings in _SPELLINGS_BY_US.items() for spelling in spellings.split()}
 _WRITTEN = {86_400_000_000: "d", 3_600_000_000: "h", 60_000_000: "min", 1_000_000: "s", 1_000: "ms", 1: "us"}
+_LONGEST_US = 365_250 * _US_BY_UNIT["d"]
 _BYTES_BY_UNIT = (
     {"b": 1, "byte": 1, "bytes": 1}
     | {f"{letter}b": 1000**power for power, letter in enumerate("kmgtp", start=1)}
@@ -44,7 +45,7 @@ def parse_duration(text: str) -> timedelta:
     A lone capital is refused, because to some programs ``M`` is a month.
 
     Raises:
-        ConfigurationError: ``text`` is no duration, or is longer than Python can hold (999,999,999 days).
+        ConfigurationError: ``text`` is no duration, or longer than a thousand years: times so far away have no date.
     """
     wrong = ConfigurationError(f"{text!r} is no duration: {DURATION_HINT}")
     if not _AMOUNTS.fullmatch(text):
@@ -56,10 +57,9 @@ def parse_duration(text: str) -> timedelta:
             raise wrong
         total += Decimal(number) * us
         above = us
-    try:
-        return timedelta(microseconds=round(total))
-    except OverflowError:
-        raise wrong from None
+    if total > _LONGEST_US:
+        raise ConfigurationError(f"{text!r} is longer than a thousand years")
+    return timedelta(microseconds=round(total))
 
 
 def format_duration(duration: timedelta) -> str:
