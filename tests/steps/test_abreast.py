@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import cast
 
@@ -87,6 +88,10 @@ def test_p03_a_lane_that_is_closed_before_it_settled_takes_everything_back(tmp_p
     lane.take(b"hello")
     lane.finish(digest_of("sha256", [b"hello"])[0])
     lane.begin(ENTRY._replace(path="g"), TARGET._replace(key="g"))
+    until = time.monotonic() + 10
+    while len(list(tmp_path.iterdir())) < 2:
+        assert time.monotonic() < until, "both are begun"
+        time.sleep(0.005)
     lane.close()
     assert done.wait(10), "nobody waits for it, but it must end"
     assert list(tmp_path.iterdir()) == []
@@ -119,7 +124,7 @@ def test_a_bug_in_a_lane_is_raised_to_the_reader_and_does_not_hang() -> None:
     inner = Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume())
     store.opened = True
     lane = LaneThread(inner, None, done.set)
-    send(lane, [b"hello"])
+    send(lane, [b"hello"] * 100)  # more than may wait for it
     try:
         lane.settle()
     except ZeroDivisionError:
