@@ -98,6 +98,8 @@ def test_p02_a_refusal_in_the_middle_costs_no_byte_and_doubles_none(disk: Path) 
     [
         (10_500, 1000),
         (10_000, 1000),
+        (10_001, 1000),
+        (4_200_001, 100_000),
         (_BLOCK_BYTES + 10, 100_000),
         (_BLOCK_BYTES - 1, 100_000),
         (_BLOCK_BYTES, 1 << 16),

@@ -101,7 +101,8 @@ def test_p11_what_a_killed_run_left_is_its_own() -> None:
     for owner in ("", "mine"):
         upload = store_of(server).stage(owner)._bucket.begin("f", 1, {}, owner)
         (note,) = server.objects
-        assert [store.is_leftover(note, other) for other in (owner, "else")] == [True, False]
+        for other in ("", "mine", "else"):
+            assert store.is_leftover(note, other) is (other == owner)
         assert not store.is_leftover("f", owner)
         upload.close(published=False)
 
