@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from coldchain.errors import NameRefused, StoreFull, StoreGone, Unreliable, from_os_error
 from coldchain.stores.local.windows import WindowsRoot, long_path, refusal, translated
+from tests.stores.local.carrying import MTIME_NS, entry
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,46 @@ def test_a_file_that_is_swapped_for_a_link_before_it_is_opened_is_not_opened(tmp
     with pytest.raises(OSError) as caught:
         WindowsRoot(str(tmp_path / "place")).open("f")
     assert caught.value.errno == errno.ELOOP
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the system's own call opens it")
+def test_p02_a_file_that_takes_the_name_of_another_while_it_is_opened_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"seen")
+    root, system = WindowsRoot(str(tmp_path)), os.open
+
+    def swapped(path: str, flags: int) -> int:
+        (tmp_path / "g").write_bytes(b"another")
+        (tmp_path / "g").replace(tmp_path / "f")
+        opened.append(system(path, flags))
+        return opened[-1]
+
+    opened: list[int] = []
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(OSError, match="another file took this name") as caught:
+        root.open("f")
+    monkeypatch.undo()
+    assert caught.value.errno == errno.EBUSY
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    os.close(root.open("f"))
+
+
+def test_the_time_of_the_source_is_kept_where_it_is_known(tmp_path: Path) -> None:
+    root = WindowsRoot(str(tmp_path))
+    fd = root.create("f")
+    root.keep(fd, entry("f", mtime_ns=MTIME_NS))
+    assert root.stat("f").st_mtime_ns == MTIME_NS
+    root.keep(fd, entry("f", mtime_ns=0))
+    assert root.stat("f").st_mtime_ns == MTIME_NS
+    os.close(fd)
+
+
+def test_nobody_but_us_reads_what_is_not_yet_published(tmp_path: Path) -> None:
+    root = WindowsRoot(str(tmp_path))
+    os.close(root.create("f"))
+    assert stat.S_IMODE(root.stat("f").st_mode) == 0o600
 
 
 def test_a_root_that_is_a_file_or_is_not_there_is_no_root(tmp_path: Path) -> None:
