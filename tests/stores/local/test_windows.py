@@ -6,12 +6,13 @@ import errno
 import os
 import stat
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
 from coldchain.errors import NameRefused, StoreFull, StoreGone, Unreliable, from_os_error
-from coldchain.stores.local.windows import WindowsRoot, long_path, refusal, translated
+from coldchain.stores.local.windows import WindowsRoot, _is_link, long_path, refusal, translated
 from tests.stores.local.carrying import MTIME_NS, entry
 
 
@@ -92,6 +93,27 @@ def test_p02_a_file_that_takes_the_name_of_another_while_it_is_opened_is_not_tak
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
     os.close(root.open("f"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "tag", "link"),
+    [
+        (stat.S_IFLNK, 0xA000000C, True),  # a symbolic link
+        (stat.S_IFDIR, 0xA0000003, True),  # a junction
+        (stat.S_IFREG, 0x80000013, False),  # deduplicated
+        (stat.S_IFREG, 0x9000001A, False),  # in the cloud
+        (stat.S_IFDIR, 0, False),
+        (stat.S_IFREG, 0, False),
+    ],
+)
+def test_p15_what_stands_for_another_name_is_a_link_and_what_is_only_kept_elsewhere_is_none(
+    mode: int, tag: int, link: bool
+) -> None:
+    """Tags from [MS-FSCC] 2.1.2.1."""
+    status = types.SimpleNamespace(st_mode=mode | 0o644, st_reparse_tag=tag)
+    assert _is_link(status) is link  # type: ignore[arg-type]
+    if not tag:
+        assert not _is_link(types.SimpleNamespace(st_mode=mode))  # type: ignore[arg-type]
 
 
 def test_the_time_of_the_source_is_kept_where_it_is_known(tmp_path: Path) -> None:
