@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -47,6 +48,18 @@ def test_instruments_are_known_by_the_names_of_their_files_however_deep(store: M
     found, looked = fits(store)
     assert [(fit.instrument, fit.recognised) for fit in found] == [("ifcb", 3)]
     assert looked == 1 + 5 + 3, "each folder is a name, and coldchain's own is none"
+
+
+def test_an_instrument_of_another_package_that_is_broken_is_passed_over(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[coldchain.instruments]\nbroken = nowhere.at_all:INSTRUMENT\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    store.put(f"{BIN}.hdr", b"x")
+    assert [fit.instrument for fit in fits(store)[0]] == ["ifcb"]
 
 
 def test_the_sample_ends_however_large_or_deep_a_folder_is(store: MemoryStore) -> None:
