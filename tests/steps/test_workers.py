@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldchain.errors import ConfigurationError, WorkerLost
+from coldchain.errors import ConfigurationError, StoreError, WorkerLost
 from coldchain.model import (
     Digest,
     Entry,
@@ -167,6 +167,19 @@ def test_an_error_comes_over_with_its_kind(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match="ValueError"):
             carry(replace(batch, volumes=()))
         assert len(carry(batch).outcomes) == 2, "it goes on after that"
+
+
+def test_p10_a_source_that_went_away_comes_over_as_that_with_its_place(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab")
+    lab.acquire(1)
+    batch = batch_of(lab)
+    lab.source.rename(tmp_path / "unplugged")
+    said = []
+    for to_read in (MANY, Tally(1, 1)):
+        with carried(to_read, 2, SILENT, anywhere=True) as carry, pytest.raises(StoreError) as error:
+            carry(batch)
+        said.append((type(error.value), error.value.reason, error.value.url, error.value.key))
+    assert said[0] == said[1], "a worker's error is that of a thread"
 
 
 def test_one_that_is_killed_is_told(tmp_path: Path) -> None:
