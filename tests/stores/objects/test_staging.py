@@ -113,6 +113,17 @@ def settled(server: Server, gets: int) -> None:
         time.sleep(0.005)
 
 
+def test_an_empty_file_is_read_back_without_a_question() -> None:
+    server = Server()
+    with staging_of(store_of(server)) as staging:
+        put_in(staging, "f", b"")
+        staging.publish({"f": None})
+        with staging.read_back("f") as reader:
+            assert joined(reader) == b""
+            assert reader.piece(0, 10) == b""
+    assert "get f" not in server.asked
+
+
 def test_only_what_was_closed_is_published() -> None:
     server = Server()
     with staging_of(store_of(server)) as staging:
