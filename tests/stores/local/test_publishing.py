@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from coldchain.errors import Occupied, Unreliable
+from coldchain.errors import NotFound, Occupied, Unreliable
 from coldchain.model import Entry
 from coldchain.stores.local.posix import PosixRoot
 from coldchain.stores.local.store import LocalStore
@@ -25,6 +26,40 @@ def test_a_folder_that_somebody_removes_between_two_files_is_made_again(both: Lo
     assert isinstance(staging.publish({"a/b/g": None})["a/b/g"], Entry)
     staging.close()
     assert standing(place) == {"a/b/g": b"x"}
+
+
+def test_a_temporary_file_that_somebody_removed_is_missing_and_no_refused_name(both: LocalStore, place: Path) -> None:
+    staging = both.stage(OWNER)
+    staging.open("f", entry("f")).close()
+    staging.flush()
+    for path in place.iterdir():
+        path.unlink()
+    result = staging.publish({"f": None})["f"]
+    assert type(result) is NotFound
+    assert result.key == "f"
+    staging.close()
+
+
+def test_what_is_closed_twice_closes_nothing_of_others(both: LocalStore, place: Path) -> None:
+    """A number that was given back is soon that of another file."""
+    (place / "g").write_bytes(b"x")
+    others: list[int] = []
+
+    def twice(close: Callable[[], None]) -> None:
+        close()
+        others.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(8))
+        close()
+
+    staging = both.stage(OWNER)
+    sink = staging.open("f", entry("f"))
+    twice(sink.abort)
+    reader = both.read("g")
+    twice(lambda: reader.__exit__(None, None, None))
+    twice(staging.close)
+    twice(both.close)
+    for fd in others:
+        os.fstat(fd)
+        os.close(fd)
 
 
 class Blind(PosixRoot):
