@@ -65,6 +65,55 @@ def test_there_is_no_answer_where_nobody_can_be_asked(tmp_path: Path, monkeypatc
     assert rclone_size(source) is None
 
 
+def test_a_folder_is_no_file_that_would_be_carried(tmp_path: Path) -> None:
+    source, destination = fill(tmp_path / "a", [b"x", b"new/y"]), fill(tmp_path / "b", [b"x"])
+    asked: list[str] = []
+
+    def selected(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    assert would_carry(source, destination, selected) == Opinion("rsync --dry-run", 1)
+    assert asked == ["d/new/y"]
+
+
+def test_nobody_is_asked_of_a_place_whose_name_could_be_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, remote = fill(tmp_path / "a", [b"x"]), Place("there", "s3://bucket/prefix")
+    monkeypatch.chdir(tmp_path)
+    for other in (remote, Place("relative", "a"), Place("host", "host:a")):
+        assert would_carry(local, other, lambda path: True) is None
+        assert would_carry(other, local, lambda path: True) is None
+        assert rclone_size(other) is None
+
+
+def test_a_remote_of_the_persons_own_is_counted_with_the_persons_own_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "a", HOSTILE)
+    settings = tmp_path / "home" / ".config" / "rclone" / "rclone.conf"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[filed]\ntype = alias\nremote = {tmp_path}\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("RCLONE_CONFIG_SPOKEN_TYPE", "alias")
+    monkeypatch.setenv("RCLONE_CONFIG_SPOKEN_REMOTE", str(tmp_path))
+    for remote in ("filed", "spoken"):
+        assert rclone_size(Place("there", f"rclone://{remote}/a")) == Tally(len(HOSTILE), 5 * len(HOSTILE))
+    assert rclone_size(Place("there", "rclone://unknown/a")) is None
+
+
+def test_a_program_that_cannot_be_run_has_no_opinion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("rsync", "rclone"):
+        (tmp_path / name).write_bytes(b"\x7fno program")
+        (tmp_path / name).chmod(0o755)
+    place = fill(tmp_path / "a", [b"x"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert would_carry(place, place, lambda path: True) is None
+    assert rclone_size(place) is None
+
+
 def test_the_lines_of_robocopy_are_paths_below_the_source() -> None:
     """As Windows prints them with /L /FP /NS /NC /NDL /NJH /NJS; it never ran here."""
     lines = ["", r"d:\Data\run1\a.tif", r"D:\DATA\run 2\b c.tif", "something else"]
