@@ -117,11 +117,12 @@ def test_a_folder_or_a_link_is_no_file_and_leaves_nothing_open(both: LocalStore,
     (place / "folder").mkdir()
     (place / "f").write_bytes(b"f")
     (place / "link").symlink_to("f")
+    os.mkfifo(place / "pipe")
     with both.read("f"):
         pass
     before = descriptors()
     for past_cache in (False, True):
-        for key in ("folder", "link"):
+        for key in ("folder", "link", "pipe"):
             with pytest.raises(NotAFile):
                 both.read(key, past_cache=past_cache)
         with both.read("f", past_cache=past_cache) as reader:
