@@ -166,6 +166,7 @@ def test_what_is_no_database_at_all_is_damaged(
         ("INSERT INTO alembic_version VALUES ('0002')", "several versions at once"),
         ("DELETE FROM alembic_version", "does not say its version"),
         ("DELETE FROM meta WHERE name = 'id'", "it has no name"),
+        ("DROP TABLE meta", "no such table: meta"),
     ],
 )
 def test_a_ledger_that_belies_itself_is_damaged(
@@ -184,3 +185,9 @@ def test_a_ledger_that_belies_itself_is_damaged(
 def test_a_place_that_cannot_be_looked_at_is_no_absent_ledger(tmp_path: Path, opening: Callable[[str], Ledger]) -> None:
     with pytest.raises(LedgerError, match="cannot be used: File name too long; give this account the right"):
         opening(f"sqlite:///{tmp_path}/{'x' * 300}/ledger.db")
+
+
+def test_what_leaves_no_trace_is_known_as_such(sqlite_url: str) -> None:
+    with Ledger.empty(NOW) as nowhere, Ledger.open(sqlite_url, now=NOW) as somewhere:
+        assert nowhere.in_memory
+        assert not somewhere.in_memory
