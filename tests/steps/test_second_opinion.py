@@ -80,8 +80,10 @@ def test_a_folder_is_no_file_that_would_be_carried(tmp_path: Path) -> None:
 def test_nobody_is_asked_of_a_place_whose_name_could_be_taken_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local, remote = fill(tmp_path / "a", [b"x"]), Place("there", "s3://bucket/prefix")
+    local, remote = fill(tmp_path / "a", [b"x"]), Place("there", "s3://bucket/d")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RCLONE_CONFIG_BUCKET_TYPE", "alias")  # a remote of the person's, and no bucket
+    monkeypatch.setenv("RCLONE_CONFIG_BUCKET_REMOTE", str(tmp_path / "a"))
     for other in (remote, Place("relative", "a"), Place("host", "host:a")):
         assert would_carry(local, other, lambda path: True) is None
         assert would_carry(other, local, lambda path: True) is None
