@@ -323,6 +323,9 @@ def test_p04_what_is_mounted_below_a_destination_is_flushed_and_read_on_its_own_
     assert len([path for path in flushed if path.startswith(f"{inner}/.~")]) == 2
     assert str(inner) in flushed
     store = LocalStore(str(place))
+    store.stat("a/01")
+    before = set(os.listdir("/proc/self/fd"))
     with store.read("a/01", past_cache=True) as reader:
         assert reader.how == "cached"
+    assert set(os.listdir("/proc/self/fd")) == before
     store.close()
