@@ -69,6 +69,30 @@ def test_a_file_that_went_away_is_missing(place: Path) -> None:
     assert os.listdir(place / "to") == []
 
 
+@pytest.mark.parametrize("taker", [*TAKERS, "nobody"])
+def test_p05_where_the_system_refuses_a_link_before_it_looks_at_the_name_it_is_looked_at(
+    place: Path, taker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(place)
+    if taker != "nobody":
+        TAKERS[taker](place / "to/new")
+
+    def refuse(*names: object, **folders: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    if taker == "nobody":
+        moved(place)
+        assert (place / "to/new").read_bytes() == b"ours"
+        assert os.listdir(place / "from") == []
+        return
+    before = os.lstat(place / "to/new")
+    with pytest.raises(FileExistsError):
+        moved(place)
+    assert os.lstat(place / "to/new") == before
+    assert (place / "from/old").read_bytes() == b"ours"
+
+
 @needs_root
 def test_p05_where_there_are_no_links_the_name_is_looked_up_first(mounts: Mounts) -> None:
     """On this file system each link is refused."""
