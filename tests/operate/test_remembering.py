@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coldchain.errors import UsageError
+from coldchain.errors import SourceAbsent, UsageError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import manifest_keys
 from coldchain.model import Entry
@@ -73,6 +73,10 @@ def test_p11_what_a_killed_run_began_is_remembered_until_a_whole_run_went_well(b
 
     assert (run("p1"), left.exists()) == (0, True)
     assert (run(left_out=frozenset({"tape"})), left.exists()) == (0, True)
+    bench.optional = ("usb",)
+    bench.at["usb"].unplug()
+    assert (run(), left.exists()) == (0, True), "what was begun there is told there only"
+    bench.at["usb"].plug_in()
     bench.write("p2/x.part")
     assert (run(), left.exists()) == (3, True)
     bench.source.delete("p2/x.part")
@@ -132,6 +136,13 @@ def test_p13_an_optional_destination_that_is_away_is_left_out_and_said_to_be(ben
     assert "p2/b" in bench.held("nas")
 
 
+class Unplugged(Listening):
+    """The source is unplugged as soon as something was read."""
+
+    def moved(self, size_bytes: int) -> None:
+        raise SourceAbsent("it was unplugged")
+
+
 def test_p08_a_manifest_that_could_not_be_written_is_owed_until_it_is(bench: Bench) -> None:
     store, key = bench.at["usb"], manifest_keys("j", "p2", "sha256")[0]
     store.delete(key)
@@ -141,8 +152,11 @@ def test_p08_a_manifest_that_could_not_be_written_is_owed_until_it_is(bench: Ben
     assert (report.exit_code, report.manifests_due) == (3, ["p2"])
     (note,) = report.notes
     assert note.startswith("usb: the manifest of p2 could not be written: ")
-    with pytest.raises(UsageError):
-        bench.run("nonsense")
+    bench.write("p2/new")
+    bench.monitor = Unplugged()
+    with pytest.raises(SourceAbsent):
+        bench.run()
+    bench.monitor = Listening()
     assert bench.run("p1").manifests_due == ["p2"], "also by a run that does not look at it"
     store.delete(f"{key}/in the way")
     assert (bench.run("p1").exit_code, bench.run().exit_code) == (0, 0)
