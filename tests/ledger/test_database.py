@@ -104,3 +104,14 @@ def test_p12_reading_alone_leaves_nothing_beside_the_ledger(sqlite_url: str) -> 
         assert sorted(Path(file_of(sqlite_url)).parent.iterdir()) == before
         with pytest.raises(LedgerError, match="cannot be written"):
             ledger.begin_run(JOB, "plan", NOW)
+
+
+def test_p11_who_is_interrupted_while_writing_can_still_say_how_it_ended(sqlite_url: str) -> None:
+    with Ledger.open(sqlite_url, now=NOW) as ledger:
+        run = meet(ledger)
+        with pytest.raises(KeyboardInterrupt), ledger._database.write() as connection:
+            connection.invalidate()  # what SQLAlchemy does when Ctrl-C comes while a statement runs
+            raise KeyboardInterrupt
+        ledger.end_run(run, LATER, 130, {})
+        assert ledger.run(run).exit_code == 130
+        assert ledger.verify_chain().first_broken is None
