@@ -41,6 +41,8 @@ need rsync rsync                                                    # counts aga
 need systemd systemd-analyze                                        # judges of what is installed by schedule
 need cron crontab
 need tmux tmux                                                      # a person at a terminal
+need gnome-keyring gnome-keyring-daemon                             # ... and the keyring of a desktop
+need dbus-daemon dbus-run-session
 
 need npm npm                                                        # brings a server of Azure's blobs
 

@@ -21,9 +21,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
 
+from coldchain.config.credentials import Account, look_up
 from coldchain.config.values import Mail, Security
+from coldchain.errors import ConfigurationError
 from coldchain.notify.base import Message, NotifyError, NotifyRefused, Sent, Tone, plain, short
-from coldchain.notify.credentials import Account, account
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -53,7 +54,7 @@ class MailLine:
         if not left:
             return Sent()
         body = as_sent(compose(self._mail, message, wanted))
-        who = account(self._mail)
+        who = self._account()
         if who and self._mail.security is Security.NONE and self._mail.host not in _LOOPBACK:
             raise NotifyRefused(
                 f"{self._mail.host}: a password is never sent over a line that anybody can read; set security"
@@ -62,6 +63,14 @@ class MailLine:
             if who:
                 server.login(who.user, who.password)
             return _hand_over(server, bare(self._mail.sender), left, body)
+
+    def _account(self) -> Account | None:
+        if not self._mail.credentials:
+            return None
+        try:
+            return look_up(self._mail.credentials, self._mail.user, needs_user=True)
+        except ConfigurationError as error:
+            raise NotifyRefused(str(error)) from None
 
     @contextmanager
     def _session(self, patience_s: float) -> Iterator[smtplib.SMTP]:

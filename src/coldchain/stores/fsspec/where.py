@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from coldchain.config.credentials import account_at
 from coldchain.errors import ConfigurationError
 from coldchain.model import Secret
 
@@ -114,43 +114,18 @@ def open_filesystem(place: Where) -> tuple[Any, str]:
 
 
 def _settings(kind: Any, place: Where) -> tuple[str, dict[str, Any]]:
-    user, password = _login(place)
+    who = account_at(place.url, unquote(place.user), place.credentials, place.secret)
     if place.protocol == "webdav":
         parts = urlsplit(place.address)
         server = urlunsplit((_WEBDAV[parts.scheme], parts.netloc, "", "", ""))
         return parts.path.strip("/"), {
             "base_url": server,
             "timeout": _TIMEOUT_S,
-            "auth": (user, password) if user or password else None,
+            "auth": (who.user, who.password) if who.user or who.password else None,
         }
     settings: dict[str, Any] = dict(kind._get_kwargs_from_urls(place.address))
-    if user:
-        settings["username"] = user
-    if password:
-        settings["password"] = password
+    if who.user:
+        settings["username"] = who.user
+    if who.password:
+        settings["password"] = who.password
     return str(kind._strip_protocol(place.address)), settings
-
-
-def _login(place: Where) -> tuple[str, str]:
-    """User and password, from where the configuration says that they are."""
-    if place.secret is not None:
-        return unquote(place.user), place.secret.reveal()
-    source, _, name = place.credentials.partition(":")
-    if not place.credentials:
-        return place.user, ""
-    if source == "env":
-        user = os.environ.get(f"{name}_USER", place.user)
-        password = os.environ.get(f"{name}_PASSWORD")
-        if password is None:
-            raise ConfigurationError(f"{place.url}: the environment has no {name}_PASSWORD (credentials)")
-        return user, password
-    if source != "keyring":
-        raise ConfigurationError(f'{place.url}: credentials are "env:NAME" or "keyring:SERVICE"')
-    try:
-        import keyring  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise ConfigurationError(f"{place.url}: the keyring needs: pip install keyring") from error
-    password = keyring.get_password(name, place.user)
-    if password is None:
-        raise ConfigurationError(f"{place.url}: the keyring has nothing for service {name!r}, user {place.user!r}")
-    return place.user, str(password)

@@ -7,9 +7,9 @@ from typing import Any
 
 import asyncssh
 
+from coldchain.config.credentials import Account, account_at
 from coldchain.errors import ConfigurationError, StoreGone
 from coldchain.stores.sftp.channel import Channel
-from coldchain.stores.sftp.credentials import Account, account
 from coldchain.stores.sftp.trouble import unreachable
 from coldchain.stores.sftp.trust import Trust
 from coldchain.stores.sftp.where import Patience, Where
@@ -26,7 +26,7 @@ async def connect(where: Where, patience: Patience) -> Channel:
         StoreGone: No other try can help: the server is not the one that is known, or does not know us.
         OSError: It cannot be reached; nor with the errors of ``trouble.LOST``.
     """
-    who = account(where)
+    who = account_at(where.url, where.user, where.credentials, where.secret)
     trust = Trust(where)
     try:
         ssh = await asyncssh.connect(where.host, **_manner(where, who, patience, trust))
