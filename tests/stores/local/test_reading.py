@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import time
@@ -21,7 +22,10 @@ CONTENT = random.Random(1).randbytes(max(SIZES))
 
 
 def descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else set()
+    """The numbers of all open files; that by which the folder itself is listed is closed by then."""
+    gc.collect()  # what earlier tests left
+    numbers = os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else []
+    return {number for number in numbers if os.path.lexists(f"/proc/self/fd/{number}")}
 
 
 @pytest.mark.parametrize("past_cache", [False, True])
@@ -127,4 +131,4 @@ def test_a_folder_or_a_link_is_no_file_and_leaves_nothing_open(both: LocalStore,
                 both.read(key, past_cache=past_cache)
         with both.read("f", past_cache=past_cache) as reader:
             list(reader.chunks())
-    assert descriptors() == before
+    assert descriptors() <= before

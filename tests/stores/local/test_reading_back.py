@@ -62,10 +62,10 @@ def test_no_more_than_a_few_files_are_open_ahead_and_none_when_the_batch_is_over
     for key in names[50:60]:
         staging.discard(key)
     staging.flush()
-    assert descriptors() == staged
+    assert descriptors() <= staged
     assert back(staging, names[60]) == names[60].encode() * 100
     staging.close()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 @needs_root
@@ -81,7 +81,7 @@ def test_where_the_cache_does_not_forget_nothing_stays_open_either(mounts: Mount
             assert reader.how == "cached"
             assert b"".join(map(bytes, reader.chunks())) == key.encode() * 100
     staging.close()
-    assert descriptors() == before
+    assert descriptors() <= before
     store.close()
 
 

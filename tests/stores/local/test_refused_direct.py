@@ -74,7 +74,7 @@ def test_p02_where_reading_past_the_cache_is_refused_the_file_comes_whole_and_th
         assert all(len(chunk) <= 1 << 20 for chunk in chunks)
         assert reader.how in {"evicted", "dontneed"}, "it was not read past the cache"
         assert reader.look_again() == reader.entry
-    assert descriptors() == before
+    assert descriptors() <= before
     store.close()
 
 

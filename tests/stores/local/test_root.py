@@ -140,4 +140,4 @@ def test_a_store_that_is_closed_keeps_nothing_open(place: Path, root: str) -> No
     assert failed is not None
     del failed
     store.close()
-    assert descriptors() == before
+    assert descriptors() <= before
