@@ -56,9 +56,10 @@ def test_no_more_than_a_few_files_are_open_ahead_and_none_when_the_batch_is_over
     put(staging, *names)
     staging.flush()
     staged = descriptors()
-    for key in names[:50]:
+    for number, key in enumerate(names[:50]):
         assert back(staging, key) == key.encode() * 100
-        assert len(descriptors() - staged) <= AHEAD
+        if number % 12 == 0:
+            assert 0 < len(descriptors() - staged) <= AHEAD
     for key in names[50:60]:
         staging.discard(key)
     staging.flush()
