@@ -131,6 +131,7 @@ class Bench:
         self.at = {name: MemoryStore(f"memory://{serial}-{name}") for name in self.names}
         self.optional: tuple[str, ...] = ()
         self.layout = "{path}"
+        self.marker = True
         self.changes = job
         self.ledger = Ledger.empty(START)
         self.now = START
@@ -139,7 +140,7 @@ class Bench:
     @property
     def job(self) -> Job:
         destinations = tuple(
-            Destination(Place(name, store.url), self.layout, required=name not in self.optional)
+            Destination(Place(name, store.url), self.layout, self.marker, name not in self.optional)
             for name, store in self.at.items()
         )
         values: dict[str, Any] = {"settle": timedelta(0), "instrument": NAME, "brake": Brake(least=10**6)}

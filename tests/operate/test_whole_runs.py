@@ -208,6 +208,24 @@ def test_a_plate_that_is_open_for_too_long_is_noted(bench: Bench) -> None:
     assert notes[1:] == ["p2: open since 2026-01-01 01:00: 1 files"]
 
 
+@pytest.mark.usefixtures("bench")
+def test_a_place_that_tolerates_nothing_of_ours_gets_the_data_and_nothing_else() -> None:
+    lab = Bench("nas")
+    lab.marker = False
+    lab.write("p1/DONE", "p1/a")
+    assert (lab.run().exit_code, lab.run("p1").exit_code) == (0, 0)
+    assert [one.path for one in lab.at["nas"].list()] == ["p1/DONE", "p1/a"]
+    lab.close()
+
+
+def test_of_what_no_instrument_judges_nothing_is_written_down() -> None:
+    lab = Bench("nas", instrument="files")
+    lab.write("p1/a")
+    assert lab.run().exit_code == 0
+    assert lab.ledger.acquisition("j", "p1") is None
+    lab.close()
+
+
 # --- who hears of it --------------------------------------------------------------------------------------------------
 
 
