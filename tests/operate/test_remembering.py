@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from coldchain.content.batches import BATCH_FILES
 from coldchain.errors import SourceAbsent, UsageError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import manifest_keys
@@ -137,10 +138,28 @@ def test_p13_an_optional_destination_that_is_away_is_left_out_and_said_to_be(ben
 
 
 class Unplugged(Listening):
-    """The source is unplugged as soon as something was read."""
+    """The source is unplugged as soon as a piece of this size was read."""
+
+    def __init__(self, size_bytes: int = 3) -> None:
+        super().__init__()
+        self.size_bytes = size_bytes
 
     def moved(self, size_bytes: int) -> None:
-        raise SourceAbsent("it was unplugged")
+        if size_bytes == self.size_bytes:
+            raise SourceAbsent("it was unplugged")
+
+
+def test_p08_what_was_recorded_before_a_run_broke_off_is_in_the_manifest_after_the_next_one(bench: Bench) -> None:
+    bench.write(*(f"p1/{number:04}" for number in range(BATCH_FILES)))
+    bench.write("p1/last", content=b"breaks off")
+    bench.monitor = Unplugged(len(b"breaks off"))
+    with pytest.raises(SourceAbsent):
+        bench.run()
+    assert len(bench.recorded("nas")) > BATCH_FILES, "the first batch was recorded"
+    bench.source.delete("p1/last")
+    bench.monitor = Listening()
+    assert bench.run().exit_code == 0
+    assert len(manifest(bench, "nas", "p1")[0]) == BATCH_FILES + 2
 
 
 def test_p08_a_manifest_that_could_not_be_written_is_owed_until_it_is(bench: Bench) -> None:
