@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,11 +11,16 @@ import pytest
 from coldchain.config.values import OnChange
 from coldchain.ledger.columns import microseconds
 from coldchain.ledger.manifest_fields import stamped
-from coldchain.model import DISPROVED, ProofKind, Record
+from coldchain.model import DISPROVED, Place, ProofKind, Record
 from coldchain.monitor import SilentMonitor
 from coldchain.operate.check import CheckReport, Extent, check_job
 from coldchain.operate.opening import Wish
+from coldchain.steps.check import CheckBatch, check_batch
 from tests.faults.world import World
+from tests.stores.local.carrying import Mounts, needs_root, run
+from tests.stores.local.conftest import mounts
+
+__all__ = ["mounts"]
 
 CONTENTS = {"run/a": b"a" * 10, "run/b": b"b" * 20, "run/c": b"c" * 30}
 
@@ -289,3 +295,58 @@ def test_an_older_version_is_mended_from_its_own_copy_and_never_from_the_newer_s
     assert wrong.read_bytes() == CONTENTS["run/a"]
     [older] = [record for key, record in records(world).items() if key == "run/a"]
     assert older.digest != records(world)["run/a~v2"].digest
+
+
+class Unplugging(Listener):
+    """Does something once the first copy was read."""
+
+    def __init__(self, deed: Callable[[], object]) -> None:
+        super().__init__()
+        self._deed: Callable[[], object] | None = deed
+
+    def moved(self, size_bytes: int) -> None:
+        if self._deed is not None:
+            deed, self._deed = self._deed, None
+            deed()
+
+
+def test_p10_a_place_that_goes_away_during_a_check_has_lost_nothing(one: World) -> None:
+    before, place = records(one), one.at["nas"]
+    away = place.with_name("away")
+    one.monitor = Unplugging(lambda: place.rename(away))
+    report = check(one)
+    assert counted(report) == (0, 0, 0, 3, 3)
+    assert {finding.reason for _, finding, _ in report.shown} == {"unreadable: the place is no longer there"}
+    assert records(one) == before, "nothing is disproved, and nothing proved anew"
+    assert not events(one, "found-lost")
+    away.rename(place)
+    one.monitor = Listener()
+    assert counted(check(one)) == (3, 0, 0, 0, 0)
+
+
+@needs_root
+def test_p10_nor_has_a_disk_that_is_unmounted_and_leaves_an_empty_folder(tmp_path: Path, mounts: Mounts) -> None:
+    image = mounts.image("mkfs.ext4", "-q")
+    disk = mounts.ext4(image)
+    world = World(tmp_path, at={"nas": disk})
+    for path, content in CONTENTS.items():
+        world.write(path, content)
+    assert world.run().code == 0
+    before = records(world)
+    world.monitor = Unplugging(lambda: run("umount", "-l", disk))
+    report = check(world, repair=True)
+    assert counted(report) == (0, 0, 0, 3, 3)
+    assert "another volume" in report.shown[0][1].reason
+    assert records(world) == before
+    assert list(disk.iterdir()) == [], "nor is it mended below an empty mount point"
+    run("mount", "-o", "loop", image, disk)
+    world.monitor = Listener()
+    assert counted(check(world)) == (3, 0, 0, 0, 0)
+
+
+def test_p10_a_batch_that_begins_when_the_place_is_gone_has_lost_nothing(one: World) -> None:
+    copies = tuple(("run", record) for record in records(one).values())
+    place = Place("nas", str(one.at["nas"] / "gone"))
+    findings = check_batch(CheckBatch(place, copies, "the volume that it was"))
+    assert {finding.state for finding in findings} == {"unreadable"}
+    assert {finding.state for finding in check_batch(CheckBatch(place, copies))} == {"lost"}, "nobody said which one"

@@ -109,7 +109,7 @@ def check_job(job: Job, ledger: Ledger, extent: Extent, wish: Wish, around: Surr
             for aim in opened_job.aims:
                 copies = _chosen(ledger, job, aim.name, extent, around.clock(), (last, report.run))
                 batches = (
-                    CheckBatch(_place(opened_job, aim.name), tuple(batch))
+                    CheckBatch(_place(opened_job, aim.name), tuple(batch), aim.volume)
                     for batch in in_batches(copies, lambda copy: copy[1].size_bytes)
                 )
                 work = partial(check_batch, monitor=around.monitor)

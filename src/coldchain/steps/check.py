@@ -13,7 +13,7 @@ from coldchain.content.digests import digest_of
 from coldchain.errors import NotAFile, NotFound, StoreError
 from coldchain.model import Digest, Place, Record
 from coldchain.monitor import SILENT, Monitor
-from coldchain.stores.base import open_store
+from coldchain.stores.base import Store, open_store
 
 
 class Finding(NamedTuple):
@@ -35,35 +35,55 @@ class CheckBatch:
     place: Place
     copies: tuple[tuple[str, Record], ...]
     """(dataset, record)."""
+    volume: str = ""
+    """What it lay on when it was recognised, or "": an absent disk is not one that lost everything (P10)."""
 
 
 def check_batch(batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
     """Read each copy again, past the cache, and compare; a plain function of picklable values."""
     store = open_store(batch.place)
-    findings = []
+    findings: list[Finding] = []
     try:
         for dataset, record in batch.copies:
             if monitor.stopping:
                 break
-            try:
-                with store.read(record.key, past_cache=True) as reader:
-                    found, size_bytes = digest_of(record.digest.algorithm, reader.chunks())
-                    how = reader.how
-            except (NotFound, NotAFile) as error:
-                findings.append(Finding(dataset, record, "lost", f"lost: {error.reason}"))
-                continue
-            except StoreError as error:
-                findings.append(Finding(dataset, record, "unreadable", f"unreadable: {error.reason}"))
-                continue
-            monitor.moved(size_bytes)
-            if found == record.digest:
-                findings.append(Finding(dataset, record, "good", "", how, found))
-            else:
-                reason = f"corrupt: {size_bytes:,} bytes that are not the {record.size_bytes:,} that were stored"
-                findings.append(Finding(dataset, record, "corrupt", reason, how, found))
+            finding = _read(store, dataset, record, monitor)
+            if finding.state != "good" and (absent := _absent(store, batch.volume)):
+                finding = finding._replace(state="unreadable", reason=f"unreadable: {absent}")
+            findings.append(finding)
+        if absent := _absent(store, batch.volume):  # nobody knows of which one the good copies were
+            findings = [one._replace(state="unreadable", reason=f"unreadable: {absent}") for one in findings]
     finally:
         store.close()
     return findings
+
+
+def _read(store: Store, dataset: str, record: Record, monitor: Monitor) -> Finding:
+    try:
+        with store.read(record.key, past_cache=True) as reader:
+            found, size_bytes = digest_of(record.digest.algorithm, reader.chunks())
+            how = reader.how
+    except (NotFound, NotAFile) as error:
+        return Finding(dataset, record, "lost", f"lost: {error.reason}")
+    except StoreError as error:
+        return Finding(dataset, record, "unreadable", f"unreadable: {error.reason}")
+    monitor.moved(size_bytes)
+    if found == record.digest:
+        return Finding(dataset, record, "good", "", how, found)
+    reason = f"corrupt: {size_bytes:,} bytes that are not the {record.size_bytes:,} that were stored"
+    return Finding(dataset, record, "corrupt", reason, how, found)
+
+
+def _absent(store: Store, volume: str) -> str:
+    """Say what is wrong with the place itself, or ""."""
+    if not volume:
+        return ""
+    try:
+        return "" if store.volume() == volume else "another volume lies there than when it was recognised"
+    except NotFound:
+        return "the place is no longer there"
+    except StoreError as error:
+        return f"the place does not answer: {error.reason}"
 
 
 def sampled(copies: Iterable[tuple[str, Record]], share: float, salt: int) -> Iterator[tuple[str, Record]]:
