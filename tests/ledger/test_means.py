@@ -67,7 +67,7 @@ def test_means_that_came_after_the_first_reading_are_learnt(sqlite_url: str) -> 
     ("statement", "why"),
     [
         ("DELETE FROM means", "a record names means 1 that are not there"),
-        ("UPDATE means SET kind = 9", "a record makes no sense: ValueError"),
+        ("UPDATE means SET kind = 9", "a record names means 1 that are not there"),
         ("UPDATE records SET digest = 'text'", "a record makes no sense: AttributeError"),
         ("UPDATE records SET source_mtime_ns = 'noon'", "a record makes no sense: TypeError"),
     ],
@@ -81,6 +81,8 @@ def test_p08_a_record_that_makes_no_sense_is_damage(sqlite_url: str, statement: 
             stored(ledger)
         with ledger.together(), pytest.raises(LedgerDamaged, match=why):
             stored(ledger)
+        with pytest.raises(LedgerDamaged, match=why):
+            ledger.record(meet(ledger), JOB, DATASET, [MD5], LATER)
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, -(1 << 61), (1 << 63) - 1, 1 << 63, (1 << 63) + (1 << 62)])

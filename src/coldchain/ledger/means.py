@@ -55,10 +55,13 @@ class Reading:
             return make(rows, self._known)
 
 
+_KINDS = {int(kind): kind for kind in ProofKind}
+
+
 def known(connection: Connection) -> Known:
-    """All means by number."""
+    """All means by number, without those that make no sense: whose record names one of them is told so."""
     rows = raw(connection, select(table.c.id, table.c.algorithm, table.c.kind, table.c.how))
-    return {number: Means(algorithm, ProofKind(kind), how) for number, algorithm, kind, how in rows}
+    return {number: Means(algorithm, _KINDS[kind], how) for number, algorithm, kind, how in rows if kind in _KINDS}
 
 
 def numbers(connection: Connection, wanted: set[Means]) -> dict[Means, int]:

@@ -18,7 +18,7 @@ from coldchain.ledger.columns import blob, microseconds, signed
 from coldchain.ledger.database import Database
 from coldchain.ledger.driving import Driven, raw
 from coldchain.ledger.events import Draft, Events
-from coldchain.ledger.means import Means, make
+from coldchain.ledger.means import Means
 from coldchain.ledger.places import Places
 from coldchain.ledger.records import COLUMNS
 from coldchain.ledger.schema import records
@@ -85,6 +85,7 @@ class Recording:
         self._database = database
         self._places = places
         self._events = events
+        self._reading = means.Reading(database)
 
     def record(self, at: At, outcomes: Sequence[Verified]) -> None:
         """Write down what was proved."""
@@ -94,7 +95,7 @@ class Recording:
             by_destination = attrgetter("destination")
             for name, some in groupby(sorted(outcomes, key=by_destination), key=by_destination):
                 here = _Row(self._places.place_to_write(at.job, name), number)
-                drafts.extend(_record_at(connection, at, here, list(some)))
+                drafts.extend(_record_at(self._reading, connection, at, here, list(some)))
             self._events.append(connection, at.run, at.now, drafts)
 
     def refresh(self, at: At, destination: str, seen: Sequence[Record]) -> None:
@@ -111,7 +112,7 @@ class Recording:
 
         with self._database.write() as connection:
             here = self._here(connection, at, destination)
-            known = _known(connection, here, [record.path for record in seen])
+            known = _known(self._reading, connection, here, [record.path for record in seen])
             pairs = [(old, record) for record in seen if (old := known.get(record.path, {}).get(record.key))]
             changes = [change(old, record) for old, record in pairs]
             _rewrite(connection, here, [record for record, _ in changes])
@@ -134,7 +135,7 @@ class Recording:
             number = self._places.dataset_to_write(connection, at.job, at.dataset)
             here = _Row(self._places.place_to_write(at.job, destination), number)
             listed = list(found)
-            known = _known(connection, here, [record.path for record in listed])
+            known = _known(self._reading, connection, here, [record.path for record in listed])
             new = [record for record in listed if record.key not in known.get(record.path, {})]
             _insert(connection, here, new)
             self._events.append(connection, at.run, at.now, [_draft(at, destination, r, _Told("rebuilt")) for r in new])
@@ -145,8 +146,10 @@ class Recording:
         return _Row(self._places.place_to_write(at.job, destination), number)
 
 
-def _record_at(connection: Connection, at: At, here: _Row, outcomes: Sequence[Verified]) -> list[Draft]:
-    known = _known(connection, here, [outcome.entry.path for outcome in outcomes])
+def _record_at(
+    reading: means.Reading, connection: Connection, at: At, here: _Row, outcomes: Sequence[Verified]
+) -> list[Draft]:
+    known = _known(reading, connection, here, [outcome.entry.path for outcome in outcomes])
     stood = {(record.path, record.key) for versions in known.values() for record in versions.values()}
     changed: dict[tuple[str, str], Record] = {}
     now_us = microseconds(at.now)
@@ -220,14 +223,16 @@ def _draft(at: At, destination: str, record: Record, told: _Told) -> Draft:
     return Draft(told.kind, at.job, at.dataset, destination, record.path, detail)
 
 
-def _known(connection: Connection, here: _Row, paths: Sequence[str]) -> dict[str, dict[str, Record]]:
+def _known(
+    reading: means.Reading, connection: Connection, here: _Row, paths: Sequence[str]
+) -> dict[str, dict[str, Record]]:
     """The rows of these paths: path -> key -> record."""
     found: dict[str, dict[str, Record]] = {}
     names = [blob(path) for path in paths]
     for start in range(0, len(names), ASKED_AT_ONCE):
         values = {"in_place": here.place, "in_dataset": here.dataset, "paths": names[start : start + ASKED_AT_ONCE]}
         rows = raw(connection, _KNOWN_IN_POSTGRES if connection.dialect.name == "postgresql" else _KNOWN, values)
-        for record in make(rows, means.known(connection)) if rows else ():
+        for record in reading.records(connection, rows) if rows else ():
             found.setdefault(record.path, {})[record.key] = record
     return found
 

@@ -68,7 +68,7 @@ def make_sqlite_file(where: Where, file: Path, fill: Callable[[Connection], None
     """Make a new ledger under another name and rename it when it is whole, so that an empty file is never a ledger."""
     try:
         make_private(file.parent)
-        with FileLock(f"{file}.lock", mode=0o600):
+        with FileLock(f"{file}.lock", mode=0o600, fallback_to_soft=False):
             if not file.exists():
                 _make(file, Path(f"{file}.new"), fill)
     except OSError as error:
