@@ -84,6 +84,13 @@ def test_what_is_too_large_to_be_one_of_ours_is_not_read(memory: MemoryStore) ->
         fetch(memory, "a")
 
 
+def test_one_name_that_a_folder_has_costs_only_itself(memory: MemoryStore) -> None:
+    memory.put("m/two.json/in the way", b"")
+    failed = deliver_all(memory, {"m/one.json": [b"1"], "m/two.json": [b"2"]}, "me")
+    assert set(failed) == {"m/two.json"}
+    assert memory.get("m/one.json") == b"1"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what is open")
 def test_errors_that_are_kept_hold_no_folder_of_a_disk_open(tmp_path: Path) -> None:
     """Else nobody can take the disk away before Python happens to look for cycles."""

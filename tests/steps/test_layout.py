@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from coldchain.config.values import Job
+from coldchain.config.values import Destination, Job
 from coldchain.errors import ConfigurationError
 from coldchain.instruments.base import Habits, Judge, Look, Unjudged
-from coldchain.model import OWN_FOLDER, REST, Dataset, Part
-from coldchain.steps.layout import Layout, Region, check_layout, layout_of
+from coldchain.model import OWN_FOLDER, REST, Dataset, Part, Place
+from coldchain.steps.layout import Layout, Region, check_apart, check_layout, layout_of
 from coldchain.stores.base import Store
 
 RAW, ANALYSED = Part("run/raw", name="raw"), Part("run/analysed", name="analysed")
@@ -112,3 +112,27 @@ def test_p05_a_layout_in_which_two_parts_would_lie_on_one_another_is_refused(tem
 )
 def test_a_layout_that_keeps_the_parts_apart_is_taken(template: str) -> None:
     check_layout(template, Instrument(parts=("raw", "analysed")), "nas")
+
+
+FIRST = Dataset("run 1", (Part("a"),), (("plate", "P1"), ("date", "2026")))
+SECOND = Dataset("run 2", (Part("b"),), (("plate", "P1"), ("date", "2025")))
+
+
+@pytest.mark.parametrize("layout", ["{plate}/{path}", "all/{plate}/x/{path}"])
+def test_p05_a_layout_in_which_two_datasets_would_lie_on_one_another_is_refused(layout: str) -> None:
+    """Else equal files would be one copy for both, and a newer version of one would take the other's."""
+    destination = Destination(Place("nas", "/nas"), layout=layout)
+    with pytest.raises(ConfigurationError, match=r"^nas: the datasets 'run 1' and 'run 2' would both lie in '.*P1"):
+        check_apart(destination, "j", [FIRST, SECOND])
+
+
+@pytest.mark.parametrize(
+    "layout", ["{path}", "{job}/{path}", "{dataset}/{path}", "{plate}/{dataset}/{path}", "{plate}_{date}/{path}"]
+)
+def test_a_layout_that_tells_datasets_apart_is_taken(layout: str) -> None:
+    check_apart(Destination(Place("nas", "/nas"), layout=layout), "j", [FIRST, SECOND])
+
+
+def test_datasets_whose_files_begin_with_other_names_may_share_a_folder() -> None:
+    days = [Dataset(day, (Part("", begins=day),), (("year", "2026"),)) for day in ("D20260101", "D20260102")]
+    check_apart(Destination(Place("nas", "/nas"), layout="{year}/{path}"), "j", days)

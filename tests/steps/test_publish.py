@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from coldchain.config.values import OnChange
-from coldchain.errors import NotFound, StoreError, StoreFull, StoreGone
+from coldchain.errors import NotFound, Occupied, StoreError, StoreFull, StoreGone
+from coldchain.ledger.manifest import manifest_keys
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import agent_key, leave_word, publish_manifests, read_agent
@@ -138,3 +140,26 @@ def test_a_word_that_could_not_be_left_is_an_error_and_one_that_cannot_be_read_i
     assert read_agent(faulty, ME) == {}
     with pytest.raises(NotFound):
         bench.store.stat(agent_key("nobody"))
+
+
+def test_p08_two_datasets_whose_names_a_place_confuses_never_write_over_each_others_manifest() -> None:
+    """However they come: together, or one after the other."""
+    url = "memory://folds"
+    rules = NameRules(folds_case=True)
+    store = MemoryStore(url, rules=rules)
+    bench = Bench(store, url)
+    for dataset, path in (("Run", "a"), ("run", "b")):
+        bench.ledger.record(bench.run, JOB, dataset, [verified(path, digest=digest_of(ord(path)))], LATER)
+    aim = Aim(DISK, store, Walks(store), rules, OnChange.REPLACE)
+
+    def told(*datasets: str) -> list[tuple[str, type[StoreError]]]:
+        published = publish_manifests(bench.ledger, bench.job, aim, datasets, ME, LATER)
+        return [(dataset, type(error)) for dataset, error in published]
+
+    assert told("Run", "run") == [("run", Occupied)]
+    first = store.get(manifest_keys(JOB, "Run", "sha256")[1])
+    assert json.loads(first)["dataset"] == "Run"
+    assert told("run") == [("run", Occupied)]
+    assert store.get(manifest_keys(JOB, "Run", "sha256")[1]) == first
+    assert told("Run") == []
+    store.forget()

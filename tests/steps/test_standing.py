@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from coldchain.config.values import OnChange
-from coldchain.errors import NotFound, StoreError, Unreliable
+from coldchain.errors import NotFound, Occupied, StoreError, Unreliable
 from coldchain.ledger.manifest import manifest_keys
 from coldchain.model import Digest
 from coldchain.steps.generations import Standing, keep_generation, read_standing
@@ -100,16 +100,17 @@ def test_p08_what_another_ledger_listed_is_carried_over_wherever_ours_stand(seal
     assert [record.path for record in lost.read(kept(1)[0])[2]] == ["a", "b"]
 
 
-def test_the_manifest_of_another_dataset_gives_nothing_away(sealed: Bench) -> None:
-    """Nobody writes one there; but what it lists would be told as files of this dataset."""
+def test_p08_the_manifest_of_another_dataset_is_neither_believed_nor_written_over(sealed: Bench) -> None:
+    """It is the only way back to that one's files, and what it lists are not files of this dataset."""
     assert isinstance(sealed.store, MemoryStore)
     sealed.ledger.record(sealed.run, JOB, "second", [verified("c")], LATER)
     aim = Aim(DISK, sealed.store, Walks(sealed.store), NameRules(), OnChange.REPLACE)
     assert list(publish_manifests(sealed.ledger, sealed.job, aim, ["second"], Writer(JOB, "bench-pc"), LATER)) == []
     sealed.store.put(JSON, sealed.bytes(manifest_keys(JOB, "second", "sha256")[1]))
-    assert standing(sealed) == NOTHING
-    assert sealed.publish(sealed=True) == []
-    assert sealed.standing() == (1, True, ["a", "b"])
+    with pytest.raises(Occupied, match="the manifest of 'second' lies under this name"):
+        standing(sealed)
+    assert [(dataset, type(error)) for dataset, error in sealed.publish(sealed=True)] == [(DATASET, Occupied)]
+    assert sealed.store.get(JSON) == sealed.bytes(manifest_keys(JOB, "second", "sha256")[1])
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from coldchain.steps.compare import Side, Standard, compare
 from coldchain.steps.draft import Draft
 from coldchain.steps.identify import check_not_emptied
 from coldchain.steps.judge import Judging
-from coldchain.steps.layout import Region, layout_of
+from coldchain.steps.layout import Region, check_apart, layout_of
 from coldchain.steps.plan import Aim, plan, refuse_oddity
 from coldchain.steps.scan import Walks, growing, scan
 from coldchain.steps.select import select_datasets
@@ -35,6 +35,8 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
     draft = Draft(tuple(destination.name for destination in job.destinations), job.incomplete)
     selected = select_datasets(opened_job.instrument, opened_job.source, job)
     draft.absent = selected.absent
+    for destination in job.destinations:
+        check_apart(destination, job.name, selected.datasets)
     now = around.clock()
     walks = Walks(opened_job.source)
     begun = recall(notes_in(around.begun)) if around.begun else {}

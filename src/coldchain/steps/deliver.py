@@ -38,8 +38,9 @@ def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) 
         staging.flush()
         lost: dict[str, StoreError] = {}
         for _ in range(_ATTEMPTS):
-            results = staging.publish({key: _standing(store, key) for key in staged})
-            lost = {key: error for key, error in results.items() if isinstance(error, StoreError)}
+            standing, lost = _standing(store, staged)
+            results = staging.publish(standing)
+            lost |= {key: error for key, error in results.items() if isinstance(error, StoreError)}
             # occupied or gone: another writer was quicker, so look and try again
             staged = [key for key, error in lost.items() if isinstance(error, Occupied | NotFound)]
             failed |= {key: error for key, error in lost.items() if key not in staged}
@@ -76,11 +77,18 @@ def fetch(store: Store, key: str) -> bytes | None:
         return None
 
 
-def _standing(store: Store, key: str) -> Entry | None:
-    try:
-        return store.stat(key)
-    except NotFound:
-        return None
+def _standing(store: Store, keys: Iterable[str]) -> tuple[dict[str, Entry | None], dict[str, StoreError]]:
+    """What stands under each name now, and of which names that cannot be said: a folder has one of them."""
+    found: dict[str, Entry | None] = {}
+    odd: dict[str, StoreError] = {}
+    for key in keys:
+        try:
+            found[key] = store.stat(key)
+        except NotFound:
+            found[key] = None
+        except StoreError as error:
+            odd[key] = error.kept()
+    return found, odd
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterable[bytes]:

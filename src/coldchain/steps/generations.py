@@ -26,7 +26,7 @@ class Standing:
     """What was learnt from a manifest by reading it once, beside what the ledger holds."""
 
     key: str = ""
-    """"" when none stands there, or one of another dataset."""
+    """"" when none stands there."""
     told: Told | None = None
     units: list[dict[str, object]] = field(default_factory=list)
     """Empty when the ledger knows better."""
@@ -49,12 +49,20 @@ def place(record: Record) -> tuple[str, str]:
 
 
 def read_standing(store: Store, key: str, dataset: str, mine: Iterator[Record], *, units: bool) -> Standing:
-    """Read the manifest under ``key``, with its units if they are wanted; raises StoreError, ManifestDamaged."""
+    """Read the manifest under ``key``, with its units if they are wanted; raises StoreError, ManifestDamaged.
+
+    One of another dataset, whose name the place takes for the same, is Occupied: it is the only way back to that (P8).
+    """
     try:
         with store.read(key) as reader:
             header, listed_units, listed = read_whole_manifest(lines_of(reader.chunks()), key)
             if header.dataset != dataset:
-                return Standing()
+                raise Occupied(
+                    f"the manifest of {header.dataset!r} lies under this name: if the place confuses the two, "
+                    "rename one; else move that file away",
+                    url=store.url,
+                    key=key,
+                )
             standing = Standing(key, header.acquisition)
             if units and header.acquisition is not None:
                 standing.units = list(listed_units)

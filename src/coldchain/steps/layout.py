@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from coldchain.config.values import Destination
 from coldchain.errors import ConfigurationError
 from coldchain.instruments.base import Instrument
 from coldchain.model import OWN_FOLDER, REST, Dataset, Part
@@ -61,6 +62,22 @@ def check_layout(template: str, instrument: Instrument, destination: str) -> Non
             f"{destination}: the parts of a dataset ({', '.join(habits.parts)}) would lie on one another; name "
             f"{{part}} in the layout, such as {{dataset}}/{{part}}/{{path}}"
         )
+
+
+def check_apart(destination: Destination, job: str, datasets: Iterable[Dataset]) -> None:
+    """Refuse a layout that gives files of two datasets the same names, for it names only what both share."""
+    if "{dataset}" in destination.layout or not _cuts(_FIELD.findall(destination.layout)):
+        return
+    first: dict[tuple[str, str], str] = {}
+    for dataset in datasets:
+        for part in dataset.parts:
+            region = layout_of(destination.layout, job, dataset, part).region(part)
+            other = first.setdefault((region.folder, region.begins), dataset.name)
+            if other != dataset.name:
+                raise ConfigurationError(
+                    f"{destination.name}: the datasets {other!r} and {dataset.name!r} would both lie in "
+                    f"{region.folder!r}, one over the other; name {{dataset}} in the layout, or what tells them apart"
+                )
 
 
 def layout_of(template: str, job: str, dataset: Dataset, part: Part) -> Layout:

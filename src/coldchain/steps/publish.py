@@ -10,7 +10,7 @@ from datetime import datetime
 
 from coldchain import __version__
 from coldchain.config.values import Job
-from coldchain.errors import ManifestDamaged, StoreError
+from coldchain.errors import ManifestDamaged, Occupied, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, Told, json_lines, manifest_keys, quote_dataset, sums_lines
 from coldchain.model import OWN_FOLDER, Record
@@ -44,11 +44,16 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
         return
     texts: dict[str, Iterator[bytes]] = {}
     owners: dict[str, str] = {}
+    names: dict[str, str] = {}
+    """Those that have their manifest under a name, as the place tells names apart."""
     for dataset in datasets:
         if next(ledger.all_records(job.name, aim.name, dataset), None) is None:
             continue
         header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
         sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
+        if (twin := names.setdefault(aim.rules.fold(json_key), dataset)) != dataset:
+            yield dataset, Occupied(f"the place takes its name for that of {twin!r}, whose manifest it keeps")
+            continue
         try:
             header, standing = _prepared(ledger, aim, header, writer, sealed=dataset in sealed)
         except StoreError as error:

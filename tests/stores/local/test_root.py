@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -141,3 +142,19 @@ def test_a_store_that_is_closed_keeps_nothing_open(place: Path, root: str) -> No
     del failed
     store.close()
     assert descriptors() <= before
+
+
+@needs_root
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP])
+def test_p04_a_place_that_cannot_flush_is_remarked(mounts: Mounts, code: int) -> None:
+    """A copy there is taken for durable, for nobody can do more; but a person shall know."""
+    faulty = mounts.fuse({})
+    store = LocalStore(str(faulty.place))
+    assert list(store.remarks()) == []
+    faulty.rules({"faults": [{"op": "fsync", "errno": code}]})
+    again = LocalStore(str(faulty.place))
+    (remark,) = again.remarks()
+    assert "has no flush" in remark
+    assert [name for _, _, names in os.walk(faulty.backing) for name in names] == [], "nothing is left there"
+    store.close()
+    again.close()

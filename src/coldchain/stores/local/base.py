@@ -16,6 +16,7 @@ class LocalRoot(Protocol):
     syncs_whole: bool
     stable_inodes: bool
     largest_bytes: int
+    cannot_flush: bool
 
     def names(self, folder: str) -> list[str]: ...
     def make_folders(self, key: str) -> list[str]: ...

@@ -68,7 +68,8 @@ class PosixRoot:
             self._memory = linux.is_memory(self._root.fd)
             self.largest_bytes = linux.largest_bytes(f_type)
         self.stable_inodes = self.syncs_whole
-        self._no_flush = False
+        self.cannot_flush = False
+        """Whether this place said that it has no flush at all."""
         self._was_read_only = self._is_read_only()
 
     # --- folders ---------------------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ class PosixRoot:
         except OSError as error:
             if error.errno not in _NO_FLUSH:
                 raise
-            self._no_flush = True
+            self.cannot_flush = True
 
     def sync_folder(self, key: str) -> None:
         """Make the names in one folder durable."""
@@ -255,11 +256,6 @@ class PosixRoot:
 
     def _is_read_only(self) -> bool:
         return bool(os.fstatvfs(self._root.fd).f_flag & os.ST_RDONLY)
-
-    @property
-    def cannot_flush(self) -> bool:
-        """Whether this place said that it has no flush at all."""
-        return self._no_flush
 
     def start_write_back(self, fd: int, offset: int, length: int) -> None:
         """Let the disk begin with what was written."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from coldchain.errors import ConfigurationError, NotAFile, NotFound, StoreError, StoreGone, from_os_error
-from coldchain.model import Entry, Oddity
+from coldchain.model import OWN_FOLDER, Entry, Oddity
 from coldchain.stores.base import Traits
 from coldchain.stores.local.reading import LocalReader
 from coldchain.stores.local.staging import LocalStaging
@@ -100,7 +100,7 @@ class LocalStore:
             return None
 
     def remarks(self) -> Iterator[str]:
-        """Say who else may write here; see ``base.Remarking``."""
+        """Say who else may write here, and whether anything can be flushed; see ``base.Remarking``."""
         if os.name == "posix":
             try:
                 mode = os.stat(self.path).st_mode
@@ -108,6 +108,27 @@ class LocalStore:
                 raise self._error(error, "") from error
             if mode & stats.S_IWOTH and not mode & stats.S_ISVTX:
                 yield "every account of this machine may change and remove what lies here; take that right: chmod o-w"
+        if self._cannot_flush():
+            yield (
+                "this place says that it has no flush: a power cut there may cost what was verified, for a while; "
+                "see the options of the mount"
+            )
+
+    def _cannot_flush(self) -> bool:
+        root = self.root()
+        if root.syncs_whole:
+            return False
+        staging = self.stage("doctor")
+        key = f"{OWN_FOLDER}/flush"
+        try:
+            sink = staging.open(key, Entry(key, 1, 0))
+            sink.write(b"x")
+            sink.close()
+        except StoreError:
+            return False  # that nothing can be written is said by whoever tries that
+        finally:
+            staging.close()
+        return root.cannot_flush
 
     def close(self) -> None:
         """Let go of the open folders."""

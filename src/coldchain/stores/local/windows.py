@@ -102,6 +102,7 @@ class WindowsRoot:
         self.device = status.st_dev
         self.stable_inodes = self._remote = False
         self.largest_bytes = 0
+        self.cannot_flush = False
         if sys.platform == "win32":
             kind = win32.file_system(volume)
             self.stable_inodes = kind in ("NTFS", "ReFS")
