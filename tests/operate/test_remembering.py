@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,19 +18,10 @@ from coldchain.operate.opening import Wish
 from coldchain.steps.identify import Writer
 from coldchain.steps.publish import read_agent
 from coldchain.verdict import Condition
-from tests.operate.scope import START, Bench, Listening, install, manifest
+from tests.operate.scope import START, Bench, Listening, manifest
+from tests.operate.test_whole_runs import bench
 
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """Two plates, the first of them whole, that were carried to two destinations."""
-    monkeypatch.syspath_prepend(install(tmp_path / "site"))
-    made = Bench()
-    made.write("p1/DONE", "p1/a", "p2/a")
-    assert made.run().exit_code == 0
-    made.monitor = Listening()
-    yield made
-    made.close()
+__all__ = ["bench"]
 
 
 def test_p10_only_a_run_over_everything_says_how_full_the_source_is(bench: Bench) -> None:

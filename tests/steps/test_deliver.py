@@ -91,6 +91,17 @@ def test_one_name_that_a_folder_has_costs_only_itself(memory: MemoryStore) -> No
     assert memory.get("m/one.json") == b"1"
 
 
+@pytest.mark.parametrize("error", [Unreliable, StoreGone])
+def test_a_place_that_does_not_answer_is_not_asked_for_every_name(memory: MemoryStore, error: type[StoreError]) -> None:
+    """Each of a hundred manifests would wait as long as the first."""
+    store = FaultyStore(memory)
+    store.fail("store.stat", error, forever=True)
+    failed = deliver_all(store, {f"m/{number}.json": [b"1"] for number in range(100)}, "me")
+    assert len(failed) == 100
+    assert {type(one) for one in failed.values()} == {error}
+    assert sum(call.verb == "store.stat" for call in store.calls) == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what is open")
 def test_errors_that_are_kept_hold_no_folder_of_a_disk_open(tmp_path: Path) -> None:
     """Else nobody can take the disk away before Python happens to look for cycles."""

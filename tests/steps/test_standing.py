@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -21,26 +19,11 @@ from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.names import NameRules
 from coldchain.testing import FaultyStore, MemoryStore
 from tests.ledger.making import DATASET, DISK, JOB, LATER, verified
-from tests.steps.test_generations import JSON, WHOLE, Bench, kept
+from tests.steps.test_generations import JSON, WHOLE, Bench, bench, kept, sealed
+
+__all__ = ["bench", "sealed"]
 
 NOTHING = Standing()
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    url = f"memory://{uuid4().hex}"
-    made = Bench(MemoryStore(url), url)
-    yield made
-    made.ledger.close()
-
-
-@pytest.fixture
-def sealed(bench: Bench) -> Bench:
-    """Two files, sealed."""
-    bench.stored(a="one", b="two")
-    bench.judged()
-    assert bench.publish(sealed=True) == []
-    return bench
 
 
 def standing(bench: Bench, *, units: bool = False, dataset: str = DATASET) -> Standing:

@@ -48,10 +48,10 @@ def check_batch(batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
             if monitor.stopping:
                 break
             finding = _read(store, dataset, record, monitor)
-            if finding.state != "good" and (absent := _absent(store, batch.volume)):
+            if finding.state in {"lost", "corrupt"} and (absent := _absent(store, batch.volume, silent=True)):
                 finding = finding._replace(state="unreadable", reason=f"unreadable: {absent}")
             findings.append(finding)
-        if absent := _absent(store, batch.volume):  # nobody knows of which one the good copies were
+        if absent := _absent(store, batch.volume, silent=False):  # nobody knows of which one the good copies were
             findings = [one._replace(state="unreadable", reason=f"unreadable: {absent}") for one in findings]
     finally:
         store.close()
@@ -74,8 +74,8 @@ def _read(store: Store, dataset: str, record: Record, monitor: Monitor) -> Findi
     return Finding(dataset, record, "corrupt", reason, how, found)
 
 
-def _absent(store: Store, volume: str) -> str:
-    """Say what is wrong with the place itself, or ""."""
+def _absent(store: Store, volume: str, *, silent: bool) -> str:
+    """Say what is wrong with the place itself, or ""; ``silent``: one that does not answer may be gone."""
     if not volume:
         return ""
     try:
@@ -83,7 +83,7 @@ def _absent(store: Store, volume: str) -> str:
     except NotFound:
         return "the place is no longer there"
     except StoreError as error:
-        return f"the place does not answer: {error.reason}"
+        return f"the place does not answer: {error.reason}" if silent else ""
 
 
 def sampled(copies: Iterable[tuple[str, Record]], share: float, salt: int) -> Iterator[tuple[str, Record]]:

@@ -78,7 +78,10 @@ def fetch(store: Store, key: str) -> bytes | None:
 
 
 def _standing(store: Store, keys: Iterable[str]) -> tuple[dict[str, Entry | None], dict[str, StoreError]]:
-    """What stands under each name now, and of which names that cannot be said: a folder has one of them."""
+    """What stands under each name now, and of which names that cannot be said: a folder has one of them.
+
+    Raises what concerns them all, such as a place that does not answer: each further name would wait as long.
+    """
     found: dict[str, Entry | None] = {}
     odd: dict[str, StoreError] = {}
     for key in keys:
@@ -87,6 +90,8 @@ def _standing(store: Store, keys: Iterable[str]) -> tuple[dict[str, Entry | None
         except NotFound:
             found[key] = None
         except StoreError as error:
+            if error.temporary or error.ends_store:
+                raise
             odd[key] = error.kept()
     return found, odd
 

@@ -266,10 +266,11 @@ class PosixRoot:
 
     def writes_past_cache(self, fd: int) -> bool:
         """Let what is written in whole, aligned blocks go past the page cache from now on; False where it would not."""
-        if sys.platform == "linux" and self._direct and os.fstat(fd).st_dev == self.device:
+        if sys.platform == "linux" and self._direct:
             with contextlib.suppress(OSError):  # then it goes through the cache, as everything else does
-                fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_DIRECT)
-                return True
+                if os.fstat(fd).st_dev == self.device:
+                    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_DIRECT)
+                    return True
         return False
 
     def write_through_cache(self, fd: int) -> None:

@@ -118,7 +118,7 @@ class LocalStore:
         root = self.root()
         if root.syncs_whole:
             return False
-        staging = self.stage("doctor")
+        staging = self.stage("probe")
         key = f"{OWN_FOLDER}/flush"
         try:
             sink = staging.open(key, Entry(key, 1, 0))
