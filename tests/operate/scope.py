@@ -84,9 +84,21 @@ class Twice(Scope):
             yield from (Dataset(f"{dataset.name} {number}", dataset.parts) for number in (1, 2))
 
 
+class Repeats(Scope):
+    """One that measures a plate more than once: "p1-2" is the second measurement of the plate p1."""
+
+    name = "repeats"
+    habits = Habits(settle=timedelta(0), fields=("plate",))
+
+    def find(self, source: Store, job: Job) -> Iterator[Dataset]:
+        for dataset in super().find(source, job):
+            yield dataset._replace(fields=(("plate", dataset.name.partition("-")[0]),))
+
+
 INSTRUMENT = Scope()
 SHY = Shy()
 TWICE = Twice()
+REPEATS = Repeats()
 
 
 def install(folder: Path) -> Path:
@@ -94,8 +106,9 @@ def install(folder: Path) -> Path:
     info = folder / "scope-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1\n")
-    points = f"{NAME} = {__name__}:INSTRUMENT\nshy = {__name__}:SHY\ntwice = {__name__}:TWICE\n"
-    (info / "entry_points.txt").write_text(f"[coldchain.instruments]\n{points}")
+    points = {NAME: "INSTRUMENT", "shy": "SHY", "twice": "TWICE", "repeats": "REPEATS"}
+    lines = "".join(f"{name} = {__name__}:{value}\n" for name, value in points.items())
+    (info / "entry_points.txt").write_text(f"[coldchain.instruments]\n{lines}")
     return folder
 
 

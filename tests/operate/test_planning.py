@@ -12,6 +12,7 @@ import pytest
 
 from coldchain.config.values import Brake
 from coldchain.errors import (
+    ConfigurationError,
     Denied,
     Interrupted,
     NotFound,
@@ -118,6 +119,23 @@ def test_p16_keys_are_those_of_the_layout_and_twins_among_them_are_refused() -> 
     assert lab.run().exit_code == 3
     assert lab.held("nas") == ["j/of-P1/a"]
     assert planned(lab)[0] == ["refuse p1/a", "refuse p1/b/c"]
+    lab.close()
+
+
+@pytest.mark.usefixtures("bench")
+def test_p05_a_run_stops_before_two_datasets_lie_on_one_another_also_when_it_is_of_one_only() -> None:
+    """Equal files would be one copy for both, and a newer version of one would take the other's."""
+    lab = Bench(instrument="repeats")
+    lab.layout = "{plate}/{path}"
+    lab.write("p1/a", "p2/a")
+    assert lab.run().exit_code == 0
+    lab.write("p1-2/a")
+    for datasets in ([], ["p1-2"], ["p2"]):
+        with pytest.raises(ConfigurationError, match=r"^nas: the datasets 'p1-2' and 'p1' would both lie in 'p1'"):
+            lab.run(*datasets)
+    assert lab.held("nas") == ["p1/a", "p2/a"]
+    lab.layout = "{plate}/{dataset}/{path}"
+    assert lab.run().exit_code == 0
     lab.close()
 
 
