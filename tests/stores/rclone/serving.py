@@ -48,16 +48,6 @@ def program(name: str) -> str:
     return found
 
 
-def free_port(below: int = 65_536) -> int:
-    """A port that nobody uses."""
-    while True:
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-        if port < below:
-            return port
-
-
 @contextmanager
 def served(
     command: list[str], ready: Callable[[], bool], folder: Path, **more: str

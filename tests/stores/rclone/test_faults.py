@@ -17,8 +17,9 @@ from coldchain.errors import ConfigurationError, DestinationAbsent, Unreliable
 from coldchain.model import Place
 from coldchain.stores.rclone.folders import private_folder, sweep
 from coldchain.stores.rclone.store import RcloneStore
+from tests.ports import free_port
 from tests.promises.lab import Lab, data, reasons
-from tests.stores.rclone.serving import CANARY, HASTY, answers, free_port, obscured, program, served, write_config
+from tests.stores.rclone.serving import CANARY, HASTY, answers, obscured, program, served, write_config
 
 LARGE_BYTES = 256 << 20
 

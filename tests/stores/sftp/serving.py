@@ -16,6 +16,7 @@ from pathlib import Path
 
 from coldchain.stores.sftp.store import SftpStore
 from coldchain.stores.sftp.where import Patience
+from tests.ports import free_port
 
 HASTY = Patience(
     connects=3, first_wait_s=0.02, longest_wait_s=0.1, connect_s=5, login_s=10, stall_s=60, alive_s=5, gone_s=0.2
@@ -23,13 +24,6 @@ HASTY = Patience(
 SSHD = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
 USER = pwd.getpwuid(os.getuid()).pw_name
 _READY_S = 20
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def make_key(file: Path, *, passphrase: str = "") -> Path:
@@ -44,7 +38,7 @@ class Sshd:
     folder: Path
     port: int
     more: tuple[str, ...] = ()
-    subsystem: str = "internal-sftp"
+    subsystem: str = "sftp internal-sftp"
     host: str = "127.0.0.1"
     wrap: tuple[str, ...] = ()
     """What comes before its command, and before one that talks to it."""
@@ -78,7 +72,7 @@ class Sshd:
             "PasswordAuthentication no",
             "PermitRootLogin yes",
             "MaxStartups 100",
-            f"Subsystem sftp {self.subsystem}",
+            f"Subsystem {self.subsystem}",
             *self.more,
         ]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
@@ -135,7 +129,7 @@ class Sshd:
         return SftpStore(self.url(root), options=self.options(), patience=patience)
 
 
-def served(folder: Path, *more: str, subsystem: str = "internal-sftp") -> Iterator[Sshd]:
+def served(folder: Path, *more: str, subsystem: str = "sftp internal-sftp") -> Iterator[Sshd]:
     server = Sshd(folder, free_port(), more, subsystem)
     server.start()
     try:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.stores.sftp.links import Cable, SlowLink, laid
 from tests.stores.sftp.remote import Remote, eventually, reasons_of
-from tests.stores.sftp.serving import Sshd, free_port
+from tests.stores.sftp.serving import Sshd
 
 MIB = 1 << 20
 

@@ -10,8 +10,9 @@ import pytest
 
 from coldchain.errors import ConfigurationError, StoreGone
 from coldchain.stores.sftp.store import SftpStore
+from tests.ports import free_port
 from tests.stores.sftp.failing import PASSWORD, Server
-from tests.stores.sftp.serving import HASTY, Sshd, free_port, make_key
+from tests.stores.sftp.serving import HASTY, Sshd, make_key
 
 
 def test_an_unknown_server_is_refused_with_the_command_that_makes_it_known(sshd: Sshd, tmp_path: Path) -> None:

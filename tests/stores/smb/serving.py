@@ -17,6 +17,7 @@ import pytest
 
 from coldchain.stores.smb.store import SmbStore
 from coldchain.stores.smb.where import Patience
+from tests.ports import free_port
 
 USER, PASSWORD = "daemon", "c4n4ry-pässwörd-7f3a"  # not secret: of a server that lives as long as the tests
 PREFIX = "COLDTEST_SMB"
@@ -56,6 +57,10 @@ _GLOBAL = """
 [small]
   path = {folder}/small
   read only = no
+  valid users = {user}
+[one]
+  path = {folder}/share
+  max connections = 1
   valid users = {user}
 """
 
@@ -193,10 +198,3 @@ def served(more: str = "", host: str = "127.0.0.1", wrap: tuple[str, ...] = ()) 
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
