@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from smbprotocol.exceptions import SMBException  # type: ignore[import-untyped]
@@ -21,7 +23,8 @@ from coldchain.testing.contract.acts import (
     content_of,
     some_bytes,
 )
-from tests.stores.smb.serving import HASTY, PASSWORD, PREFIX, Server, free_port, said
+from tests.ports import free_port
+from tests.stores.smb.serving import HASTY, PASSWORD, PREFIX, Server, said
 
 MIB = 1 << 20
 
@@ -93,6 +96,18 @@ def test_a_server_that_never_answers_is_given_up() -> None:
         url = f"smb://127.0.0.1:{mute.getsockname()[1]}/data"
         with pytest.raises(StoreGone, match="does not answer"):
             SmbStore(url, options=said(), patience=HASTY).volume()
+
+
+def test_a_server_that_lets_nobody_in_just_now_is_asked_again(samba: Server) -> None:
+    inside = samba.store(share="one")
+    inside.volume()
+    with pytest.raises(StoreGone, match="too much to do"):
+        SmbStore(samba.url(share="one"), options=said(), patience=replace(HASTY, tries=2)).volume()
+    patient = SmbStore(samba.url(share="one"), options=said(), patience=replace(HASTY, tries=60))
+    leaving = threading.Timer(0.5, inside.close)
+    leaving.start()
+    patient.volume()
+    leaving.join()
 
 
 def test_a_share_or_folder_that_is_not_there_is_not_found(samba: Server) -> None:

@@ -54,25 +54,34 @@ class Share:
         if self._gone and time.monotonic() - self._gone[1] < self.patience.gone_s:
             raise type(self._gone[0])(self._gone[0].reason, url=self.url)
         try:
-            line, self._gone = self._dial(), None
+            line, self._gone = self._dial_patiently(), None
         except StoreError as error:
             self._gone = error, time.monotonic()
             raise
         return line
+
+    def _dial_patiently(self) -> Line:
+        """Once more while the server has too much to do: one that was just started lets nobody in for a moment."""
+        tried = 1
+        while True:
+            try:
+                return self._dial()
+            except Lost as error:
+                raise StoreGone(str(error), url=self.url) from error
+            except Refused as error:
+                if error.status not in AGAIN or tried >= self.patience.tries:
+                    found = translate(error.status, url=self.url, key="")
+                    known = found.ends_store or isinstance(found, NotFound)
+                    raise (found if known else StoreGone(found.reason, url=self.url)) from error
+            self.wait(tried)
+            tried += 1
 
     def _dial(self) -> Line:
         try:
             wire = import_module("coldchain.stores.smb.wire")
         except ImportError:
             raise ConfigurationError('smb:// needs a package: pip install "coldchain[smb]"') from None
-        try:
-            line: Line = wire.Line(self.where, login(self.where), self.patience)
-        except Lost as error:
-            raise StoreGone(str(error), url=self.url) from error
-        except Refused as error:
-            found = translate(error.status, url=self.url, key="")
-            known = found.ends_store or isinstance(found, NotFound)
-            raise (found if known else StoreGone(found.reason, url=self.url)) from error
+        line: Line = wire.Line(self.where, login(self.where), self.patience)
         return line
 
     def close(self) -> None:

@@ -43,8 +43,8 @@ NOT_IN_CHAIN = frozenset({0xC00000E5, 0xC00000BB, 0xC000000D, 0xC0000120})
 """What servers say that cannot flush in the middle of a chain of requests ([MS-SMB2] 3.3.5.2.7, note)."""
 SESSION_OVER = frozenset({0xC0000203, 0xC000035C, 0xC00000C9, 0xC0000128, 0xC0000008, 0xC000020C})
 """The session, the share's connection or the handle is gone: signing in anew helps."""
-AGAIN = frozenset({0xC0000205, 0xC000009A, 0xC00000B5, 0xC000011F, 0xC00000BF, 0xC00000D0, 0xC0000466})
-"""The server has too much to do."""
+AGAIN = frozenset({0xC0000205, 0xC000009A, 0xC0000017, 0xC00000B5, 0xC000011F, 0xC00000BF, 0xC00000D0, 0xC0000466})
+"""The server has too much to do, or has only just begun."""
 
 _NO_LOGON = "; ask who runs the server"
 # [MS-ERREF] 2.3.1
