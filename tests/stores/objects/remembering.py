@@ -7,7 +7,7 @@ import random
 import threading
 import zlib
 from base64 import b64encode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from coldchain.errors import NameRefused, NotFound, Occupied
@@ -33,7 +33,7 @@ class Server:
     shows: frozenset[str] = frozenset({"adler"})
     """The checksums that it shows."""
     tells: bool = True
-    """Who writes an object whole is told at once what stands there since."""
+    """Who writes an object whole is told its mark."""
     folders: dict[str, Found] = field(default_factory=dict)
     uploads: int = 0
     """Those that were begun, and are neither published nor given up."""
@@ -125,12 +125,18 @@ class RememberingBucket:
 
     def put(
         self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
-    ) -> Found | None:
+    ) -> str:
         self._asked("put", path)
         with self.server.lock:
             self._check(path, expected, heeds=self.server.whole.heeds)
             found = self.server.make(path, bytes(content.content()), metadata)
-        return found if self.server.tells else None
+        return found.mark if self.server.tells else ""
+
+    def seen(self, paths: Sequence[str]) -> Mapping[str, Found]:
+        self._asked("seen", " ".join(paths))
+        with self.server.lock:
+            there = {path: self.server.objects[path][0] for path in paths if path in self.server.objects}
+        return {path: replace(found, metadata={}, sums={}) for path, found in there.items()}
 
     def _check(self, path: str, expected: Found | None, *, heeds: bool) -> None:
         if reason := self.refusal(path):

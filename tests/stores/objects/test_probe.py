@@ -25,7 +25,7 @@ class Altering(RememberingBucket):
 
     def put(
         self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
-    ) -> Found | None:
+    ) -> str:
         kept = self.kept(path)
         with self.server.lock:
             self.server.objects.pop(kept, None)
@@ -123,7 +123,7 @@ def test_what_is_kept_under_a_name_of_the_servers_own_making_is_removed_under_th
     class Renaming(RememberingBucket):
         def put(
             self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
-        ) -> Found | None:
+        ) -> str:
             return super().put(path.replace("CON", "C0~1"), content, metadata, sums, expected)
 
     server = Server()

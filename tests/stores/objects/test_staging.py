@@ -6,11 +6,12 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from coldchain.errors import NotFound
+from coldchain.errors import NotFound, Occupied
 from coldchain.model import Entry
 from coldchain.stores.objects.bucket import Found
 from coldchain.stores.objects.staging import REQUESTS_AT_ONCE
@@ -145,3 +146,24 @@ def test_what_is_adopted_must_be_there() -> None:
         staging.settle("f")
         with pytest.raises(NotFound):
             staging.settle("gone")
+
+
+def test_p02_what_was_written_together_is_looked_at_together_and_each_is_held_against_its_mark() -> None:
+    """One of them is replaced by another writer at the last moment: its mark is not the one that we were given."""
+
+    class Meddled(RememberingBucket):
+        def seen(self, paths: Sequence[str]) -> Mapping[str, Found]:
+            if len(paths) > 1:
+                self.server.make("f3", b"another writer's", {})
+            return super().seen(paths)
+
+    server = Server()
+    names = [f"f{number}" for number in range(5)]
+    with staging_of(store_of(server, Meddled)) as staging:
+        for name in names:
+            put_in(staging, name, name.encode())
+        results = staging.publish(dict.fromkeys(names))
+    assert isinstance(results.pop("f3"), Occupied)
+    assert all(isinstance(result, Entry) for result in results.values())
+    assert [asked for asked in server.asked if asked.startswith("seen")] == ["seen " + " ".join(names), "seen f3"]
+    assert server.objects["f3"][1] == b"another writer's"

@@ -47,10 +47,11 @@ def test_whoever_has_a_place_open_lends_others_the_connection() -> None:
     one.close()
     other.stat("f")
     assert len(connected) == 2
+    with pytest.raises(NotFound) as kept:
+        other.stat("absent")
     other.close()
-    gc.collect()
     one.stat("f")
-    assert len(connected) == 3
+    assert len(connected) == 3, f"{kept.value!r} holds the connection, and what it knows of the server may be outdated"
 
 
 @pytest.mark.parametrize("key", ["a//b", "a/../b", "a\udcff", ""])

@@ -171,6 +171,7 @@ class Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body of an answer waits 40 ms for its head to be acknowledged
     server: Proxy
 
     def _any(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,13 +13,6 @@ from coldchain.testing import LyingStore
 from coldchain.testing.contract.acts import carry, content_of, everything
 from coldchain.testing.lying import Lie
 from tests.stores.s3.serving import Server
-
-
-@pytest.fixture
-def bucket(weed: Server) -> Iterator[str]:
-    name = weed.bucket()
-    yield name
-    weed.remove(name)
 
 
 def carried(store: Store, proof: ProofKind, manner: Manner = Manner.NEW, old: bytes = b"") -> Outcome:

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,13 +17,6 @@ from coldchain.stores.s3.quick import LIMIT_BYTES, Quick
 from coldchain.stores.s3.store import S3Store
 from coldchain.testing.contract.acts import carry, content_of
 from tests.stores.s3.serving import Server
-
-
-@pytest.fixture
-def bucket(weed: Server) -> Iterator[str]:
-    name = weed.bucket()
-    yield name
-    weed.remove(name)
 
 
 def bucket_of(store: S3Store) -> S3Bucket:

@@ -33,6 +33,7 @@ from tests.stores.s3.spoiling import (
 from tests.stores.s3.world import COMPLETE, FOLDER, LARGE, PART, SMALL, BucketWorld, bucket_worlds, later
 
 WHOLE = f"/{SMALL}$|/{SMALL}\\?x-id=PutObject"
+MANIFEST = r"/\.coldchain/manifests/.*\.json"
 EVERY_TARGET = [(WHOLE, SMALL), (PART, LARGE)]
 
 
@@ -126,6 +127,29 @@ def test_row_67_what_was_acknowledged_and_is_not_there_is_no_success(
 ) -> None:
     world.configure(f'verify = "{verify}"')
     spoilt(world, method, target, phantom)
+    world.converge()
+
+
+@pytest.mark.parametrize(("act", "verify"), [(phantom, "readback"), (keeps_half, "size")])
+def test_p08_a_manifest_that_the_bucket_did_not_keep_is_owed_until_it_does(
+    world: BucketWorld, act: Act, verify: str
+) -> None:
+    world.configure(f'verify = "{verify}"')
+    rule = world.proxy.spoil("PUT", MANIFEST, act)
+    ended = world.run()
+    assert ended.report is not None
+    assert (rule.hits, ended.code, len(ended.report.manifests_due)) == (1, 3, 1), ended.said
+    world.converge()
+
+
+def test_p08_a_manifest_that_rots_at_once_is_taken_back_and_owed(world: BucketWorld) -> None:
+    rot = Rot(world.server, world.bucket, FOLDER + ".coldchain/manifests/j/%2E.json")
+    world.proxy.spoil("PUT", MANIFEST, rot.after)
+    world.proxy.spoil("GET|HEAD|DELETE", MANIFEST, rot.hide, times=None)
+    ended = world.run()
+    assert ended.report is not None
+    assert (ended.code, ended.report.manifests_due) == (3, ["."]), ended.said
+    assert not [key for key in world.contents() if key.endswith(".json") and "/manifests/" in key]
     world.converge()
 
 

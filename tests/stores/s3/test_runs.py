@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,13 +34,6 @@ def lab(tmp_path: Path) -> Lab:
     lab.write("run/large.bin", os.urandom(LARGE))
     lab.write("run/empty", b"")
     return lab
-
-
-@pytest.fixture
-def bucket(weed: Server) -> Iterator[str]:
-    name = weed.bucket()
-    yield name
-    weed.remove(name)
 
 
 def place(server: Server, bucket: str, folder: str = "data") -> Place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -28,14 +27,8 @@ from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.store import S3Store
 from coldchain.stores.s3.trouble import is_temporary, retry_after_s, translate
 from coldchain.testing.contract.acts import carry, put_in, staging_of
-from tests.stores.s3.serving import KEY, READER, READER_SECRET, SECRET, Server, free_ports
-
-
-@pytest.fixture
-def bucket(weed: Server) -> Iterator[str]:
-    name = weed.bucket()
-    yield name
-    weed.remove(name)
+from tests.ports import free_port
+from tests.stores.s3.serving import KEY, READER, READER_SECRET, SECRET, Server
 
 
 def answer(status: int, code: str, **headers: str) -> ClientError:
@@ -164,9 +157,8 @@ def test_what_lies_in_an_archive_is_no_file_and_the_next_step_is_named(moto: Ser
 
 
 def test_a_server_that_is_not_there_is_gone(bucket: str) -> None:
-    (port,) = free_ports(1)
     patience = Patience(tries=2, first_wait_s=0.01)
-    store = S3Store(f"s3://{bucket}", options={"endpoint": f"http://127.0.0.1:{port}"}, patience=patience)
+    store = S3Store(f"s3://{bucket}", options={"endpoint": f"http://127.0.0.1:{free_port()}"}, patience=patience)
     with pytest.raises(StoreGone, match="cannot be reached"):
         store.volume()
 

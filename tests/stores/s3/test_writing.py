@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 
 import pytest
 
@@ -30,13 +29,6 @@ from tests.stores.s3.serving import Server
 LARGE = some_bytes((5 << 20) + 5)
 IN_PARTS = {"whole_size": "1 MiB", "part_size": "5 MiB"}
 CONTENTS = {"small": b"ours", "large": LARGE}
-
-
-@pytest.fixture
-def bucket(weed: Server) -> Iterator[str]:
-    name = weed.bucket()
-    yield name
-    weed.remove(name)
 
 
 def within(staging: Staging) -> ObjectStaging:

@@ -6,7 +6,7 @@ that name store and path, tries again what met temporary trouble, and may be cal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -109,11 +109,17 @@ class Bucket(Protocol):
 
     def put(
         self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
-    ) -> Found | None:
+    ) -> str:
         """Write an object in one request, in the place of none or of ``expected``; raises Occupied otherwise.
 
-        ``sums`` are those of the content; the server is told what it can compare.  Returns what stands there since, if
-        it was seen already to be this very object, else None.
+        ``sums`` are those of the content; the server is told what it can compare.  Returns the mark that the server
+        gave to it, if ``seen`` can find it by that, else "".
+        """
+
+    def seen(self, paths: Sequence[str]) -> Mapping[str, Found]:
+        """What stands under names that were just written, without metadata and sums, in as few requests as can be.
+
+        Whatever cannot be said so is left out, and must be looked at by itself.  Raises nothing.
         """
 
     def begin(self, path: str, announced_bytes: int, metadata: Mapping[str, str], owner: str) -> Upload:

@@ -89,17 +89,23 @@ class Outgoing:
 
     # --- the name appears ------------------------------------------------------------------------------------------
 
-    def publish(self, expected: Entry | None) -> Published:
-        """Let the name appear, and look at what stands there then; see ``Staging.publish``."""
+    def send(self, expected: Entry | None) -> str:
+        """Let the name appear (see ``Staging.publish``); returns the mark that the server gave to it, if it said so."""
         there = self._there(expected)
         try:
-            found = self._send(there)
+            return self._send(there)
         except StoreError as error:
             # the reply of an earlier try may have been lost: what stands there may be ours
             if error.ends_store or not self._is_ours():
                 raise
-            found = None
-        if found and found.size_bytes == self.size_bytes:
+            return ""
+
+    def arrived(self, mark: str, found: Found | None) -> Published:
+        """Look at what stands there since; ``found`` is what a listing showed, if it showed anything."""
+        if mark and (found is None or found.mark != mark):
+            found = self._bucket.seen([self._path]).get(self._path)
+        if mark and found is not None and (found.mark, found.size_bytes) == (mark, self.size_bytes):
+            # the very mark that the server gave to what it was sent; all else is asked in full
             published = Published(found, self._mark, self._abilities().vouches)
         else:
             published = self._seen()
@@ -125,10 +131,10 @@ class Outgoing:
             raise self._occupied("what stands here is not what was expected")
         return found
 
-    def _send(self, there: Found | None) -> Found | None:
+    def _send(self, there: Found | None) -> str:
         if self._upload is not None:
             self._upload.publish(there, self._ours())
-            return None
+            return ""
         metadata = {**self._metadata(), _DIGEST: self._digest.hexdigest()}
         return self._bucket.put(self._path, self._waiting, metadata, self._ours(), there)
 

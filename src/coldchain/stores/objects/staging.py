@@ -6,12 +6,15 @@ import contextlib
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from coldchain.errors import NotFound, StoreError
 from coldchain.model import Entry
 from coldchain.stores.objects.bucket import Bucket
 from coldchain.stores.objects.reading import ObjectReader
 from coldchain.stores.objects.sending import Outgoing, Published, take_back
+
+T = TypeVar("T")
 
 REQUESTS_AT_ONCE = 16
 _MEMORY_BYTES = 32 << 20
@@ -82,26 +85,26 @@ class ObjectStaging:
         self._bucket.look(key)
 
     def publish(self, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
-        """Let the names appear, many at once."""
-        waiting = {key: self._pool.submit(self._publish, key, expected) for key, expected in keys.items()}
-        results: dict[str, Entry | StoreError] = {}
-        for key, future in waiting.items():
-            try:
-                published = future.result()
-            except StoreError as error:
-                results[key] = error.kept()
-                continue
+        """Let the names appear, many at once, and then look at all of them together."""
+        sent, results = _gathered({key: self._pool.submit(self._send, key, old) for key, old in keys.items()})
+        marked = [key for key, mark in sent.items() if mark]
+        seen = self._bucket.seen(marked) if len(marked) > 1 else {}
+        arriving = {
+            key: self._pool.submit(self._closed[key].arrived, mark, seen.get(key)) for key, mark in sent.items()
+        }
+        arrived, failed = _gathered(arriving)
+        for key, published in arrived.items():
             self._published[key] = published
             self._unread.append(key)
             self._open.discard(self._closed.pop(key))
             results[key] = published.found.entry(key)
         self._held_bytes = sum(outgoing.held_bytes for outgoing in self._closed.values())
-        return results
+        return results | failed
 
-    def _publish(self, key: str, expected: Entry | None) -> Published:
+    def _send(self, key: str, expected: Entry | None) -> str:
         if key not in self._closed:
             raise NotFound("no closed file is staged for this name", url=self._bucket.url, key=key)
-        return self._closed[key].publish(expected)
+        return self._closed[key].send(expected)
 
     def read_back(self, key: str) -> ObjectReader:
         """Open what was published; raises NotFound before that, ChangedUnderway when it is another object by now.
@@ -141,3 +144,15 @@ class ObjectStaging:
                 outgoing.forget()
         self._open = set()
         self._pool.shutdown()
+
+
+def _gathered(waiting: Mapping[str, Future[T]]) -> tuple[dict[str, T], dict[str, Entry | StoreError]]:
+    """What came of each, and what went wrong."""
+    done: dict[str, T] = {}
+    failed: dict[str, Entry | StoreError] = {}
+    for key, future in waiting.items():
+        try:
+            done[key] = future.result()
+        except StoreError as error:
+            failed[key] = error.kept()
+    return done, failed

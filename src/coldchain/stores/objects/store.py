@@ -20,8 +20,22 @@ from coldchain.stores.objects.staging import REQUESTS_AT_ONCE, ObjectStaging
 
 B = TypeVar("B", bound=Bucket)
 
-# A run opens a place anew for every batch.  Whoever still has it open lends the others connection and knowledge.
-_open: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+
+class _Shared(Generic[B]):
+    """A connection and what is known of its server.
+
+    Only stores that have it open hold this.  Errors with their tracebacks hold the bucket itself for long after that,
+    and a server that was replaced meanwhile may keep other promises.
+    """
+
+    __slots__ = ("__weakref__", "bucket")
+
+    def __init__(self, bucket: B) -> None:
+        self.bucket = bucket
+
+
+# A run opens a place anew for every batch.  Whoever still has it open lends it to the others.
+_open: weakref.WeakValueDictionary[Hashable, _Shared[Any]] = weakref.WeakValueDictionary()
 _opening = threading.Lock()
 
 
@@ -52,7 +66,7 @@ class ObjectStore(Generic[B]):
         """
         self.url = url
         self._traits, self._whole_bytes, self._same, self._connect = traits, whole_bytes, same, connect
-        self._connected: B | None = None
+        self._connected: _Shared[B] | None = None
 
     @property
     def traits(self) -> Traits:
@@ -61,14 +75,14 @@ class ObjectStore(Generic[B]):
 
     @property
     def _bucket(self) -> B:
-        bucket = self._connected
-        if bucket is None:
+        shared = self._connected
+        if shared is None:
             with _opening:
-                bucket = _open.get((type(self), self._same))
-                if bucket is None:
-                    bucket = _open[type(self), self._same] = self._connect()
-            self._connected = bucket
-        return bucket
+                shared = _open.get((type(self), self._same))
+                if shared is None:
+                    shared = _open[type(self), self._same] = _Shared(self._connect())
+            self._connected = shared
+        return shared.bucket
 
     def list(self, prefix: str = "", *, without: Collection[str] = ()) -> Iterator[Entry | Oddity]:
         """Yield what lies below ``prefix``; keys that can be no path are Oddities."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coldchain.errors import NameRefused, NotFound, StoreError
 from coldchain.model import OWN_FOLDER
@@ -18,7 +18,7 @@ from coldchain.stores.s3.calling import Facts
 from coldchain.stores.s3.checksums import STREAMED, WHOLE, S3Sums, encoded
 from coldchain.stores.s3.connection import connect
 from coldchain.stores.s3.keys import KEY_LIMIT, found_in, refusal
-from coldchain.stores.s3.listing import objects, pages
+from coldchain.stores.s3.listing import objects, pages, together
 from coldchain.stores.s3.parts import Parts, Plan, abort_noted
 from coldchain.stores.s3.quick import Quick
 from coldchain.stores.s3.reading import first_of, piece_of
@@ -102,18 +102,23 @@ class S3Bucket:
 
     def put(
         self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
-    ) -> Found | None:
+    ) -> str:
         """The SHA-256 travels with it, and the server compares, if it is one that does."""
         key, given = self._key(path), self._given(path, metadata)
         condition = self.whole("").condition(expected)
         quick = self.call.quick
         if quick and (sent := _sent_quickly(quick, key, content, given, condition, sums[WHOLE])):
-            # the very ETag that the server gave to what it was sent; all else is asked in full
-            there = quick.look(key)
-            seen = (there["ETag"], there["ContentLength"]) if there else None
-            return found_in(there) if there and seen == (sent["ETag"], content.size_bytes) else None
+            return str(sent["ETag"])
         self.call("put_object", path, Key=key, Body=content.body(), ChecksumSHA256=sums[WHOLE], **given, **condition)
-        return None
+        return ""
+
+    def seen(self, paths: Sequence[str]) -> Mapping[str, Found]:
+        """By a few listings; one alone by a quick look."""
+        keys = {self._where.prefix + path: path for path in paths}
+        if len(keys) > 1:
+            return {keys[facts["Key"]]: found_in(facts) for facts in together(self.call, keys)}
+        looks = ((path, self.call.quick.look(key)) for key, path in keys.items() if self.call.quick)
+        return {path: found_in(facts) for path, facts in looks if facts}
 
     def _given(self, path: str, metadata: Mapping[str, str]) -> Facts:
         """What the new object is given.  coldchain's own files must stay readable, whatever tier the data go to."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from coldchain.errors import ConfigurationError
-from coldchain.model import Secret
 from coldchain.stores.objects.patience import Patience
 from coldchain.stores.objects.staging import REQUESTS_AT_ONCE
 from coldchain.stores.s3.calling import Caller
@@ -48,7 +48,7 @@ def _client(where: Where, patience: Patience) -> tuple[Any, Any]:
     """A client of botocore, and the credentials that it found, None for none."""
     manner = where.manner
     try:
-        boto3, botocore = import_module("boto3"), import_module("botocore")
+        botocore, sessions = import_module("botocore"), import_module("botocore.session")
         configuration, errors = import_module("botocore.config"), import_module("botocore.exceptions")
     except ImportError:
         raise ConfigurationError('s3:// needs packages: pip install "coldchain[s3]"') from None
@@ -68,18 +68,29 @@ def _client(where: Where, patience: Patience) -> tuple[Any, Any]:
     if manner.anonymous:
         config["signature_version"] = botocore.UNSIGNED
     try:
-        session = boto3.Session(
-            profile_name=manner.profile or None, region_name=manner.region or None, **_rights(where.secret)
-        )
-        factory = session._session.get_component("response_parser_factory")
-        factory.set_parser_defaults(timestamp_parser=_moment)
-        region = None if session.region_name else "us-east-1"  # servers of one's own take any, Amazon's redirect
-        client = session.client(
-            "s3", endpoint_url=manner.endpoint or None, region_name=region, config=configuration.Config(**config)
+        session = sessions.Session(profile=manner.profile or None)
+        session.register_component("data_loader", _models())
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+        if manner.region:
+            session.set_config_variable("region", manner.region)
+        if where.secret:
+            key, _, value = where.secret.reveal().partition(":")
+            session.set_credentials(key, value)
+        client = session.create_client(
+            "s3",
+            endpoint_url=manner.endpoint or None,
+            region_name=session.get_config_variable("region") or "us-east-1",  # one's own take any, Amazon's redirect
+            config=configuration.Config(**config),
         )
         return client, session.get_credentials()
     except (errors.BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"s3: {error}") from error
+
+
+@cache
+def _models() -> Any:
+    """What botocore knows of Amazon's services: reading it takes ten times as long as all else that makes a client."""
+    return import_module("botocore.session").Session().get_component("data_loader")
 
 
 def _moment(said: Any) -> datetime:
@@ -91,11 +102,3 @@ def _moment(said: Any) -> datetime:
                 return moment
     found: datetime = import_module("botocore.utils").parse_timestamp(said)
     return found
-
-
-def _rights(secret: Secret | None) -> dict[str, str]:
-    """The key of the URL, in the words of boto3; nothing, when its own chain is to find one."""
-    if secret is None:
-        return {}
-    key, _, value = secret.reveal().partition(":")
-    return {"aws_access_key_id": key, "aws_secret_access_key": value}
