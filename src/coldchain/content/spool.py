@@ -9,6 +9,8 @@ from typing import IO, Generic, TypeVar
 
 T = TypeVar("T")
 
+_line = json.JSONEncoder(check_circular=False).encode  # json.dump would not use the quick encoder
+
 
 class Spool(Generic[T]):
     """A list that keeps its first ``limit`` items in memory and the rest in an unnamed temporary file, as JSON lines.
@@ -30,7 +32,7 @@ class Spool(Generic[T]):
             return
         if self._file is None:
             self._file = tempfile.TemporaryFile("w+", encoding="ascii", prefix="coldchain-")  # noqa: SIM115
-        json.dump(self._encode(item), self._file)
+        self._file.write(_line(self._encode(item)))
         self._file.write("\n")
 
     def __len__(self) -> int:

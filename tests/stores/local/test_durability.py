@@ -288,7 +288,7 @@ def test_p02_small_files_that_are_read_back_ahead_of_their_turn_come_from_the_me
     found = {}
     for key in bodies:
         with staging.read_back(key) as reader:
-            assert reader.how == "evicted"
+            assert reader.how == "direct"
             found[key] = b"".join(bytes(chunk) for chunk in reader.chunks())
     rotten = bodies["f30"]
     assert found == {**bodies, "f30": bytes([rotten[0] ^ 0xFF]) + rotten[1:]}

@@ -13,12 +13,11 @@ import os
 import stat as stats
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
 from functools import partial
 from threading import Lock
 
 from coldchain.model import Entry
-from coldchain.stores.local.base import is_folder
+from coldchain.stores.local.base import ReadsAtOnce, is_folder
 from coldchain.stores.local.linking import rename_by_link
 
 if sys.platform == "win32":
@@ -56,6 +55,8 @@ class PosixRoot:
     def __init__(self, path: str) -> None:
         self._root = _Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         self._folders: OrderedDict[str, _Folder] = OrderedDict()
+        self._last = "", self._root
+        """The folder that was asked for last: one file after the other lies there."""
         self._lock = Lock()
         self.device = os.fstat(self._root.fd).st_dev
         self.syncs_whole = self._direct = False
@@ -80,6 +81,9 @@ class PosixRoot:
         Whoever uses the descriptor must hold the ``_Folder`` in a variable: another thread may drop it from the cache
         at any time, and a number that is closed is soon that of another folder.
         """
+        last, folder = self._last
+        if key == last:
+            return folder
         found, missing = self._nearest(key)
         for name in missing:
             found = _Folder(os.open(_name(name.rpartition("/")[2]), _OPEN_FOLDER, dir_fd=found.fd))
@@ -87,6 +91,7 @@ class PosixRoot:
                 self._folders[name] = found
                 if len(self._folders) > _CACHED_FOLDERS:
                     self._folders.popitem(last=False)
+        self._last = key, found
         return found
 
     def _nearest(self, key: str) -> tuple[_Folder, list[str]]:
@@ -147,6 +152,7 @@ class PosixRoot:
         """Drop what is remembered of folders, so that they are looked up by name again."""
         with self._lock:
             self._folders.clear()
+            self._last = "", self._root
 
     # --- files -----------------------------------------------------------------------------------------------------
 
@@ -182,6 +188,7 @@ class PosixRoot:
         parent, name = self._split(key)
         with self._lock:
             self._folders.pop(key, None)
+            self._last = "", self._root
         os.rmdir(name, dir_fd=parent.fd)
 
     def replace(self, old: str, new: str) -> None:
@@ -211,11 +218,15 @@ class PosixRoot:
         Set-uid, set-gid and sticky bits are never carried; the owner can always read, or nothing could be proved.
         """
         if entry.mode:
-            with _unless_refused():
+            try:
                 os.fchmod(fd, entry.mode & 0o777 | stats.S_IRUSR)
+            except OSError as error:
+                _accept_refusal(error)
         if entry.mtime_ns:
-            with _unless_refused():
+            try:
                 os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+            except OSError as error:
+                _accept_refusal(error)
 
     # --- durability ------------------------------------------------------------------------------------------------
 
@@ -312,24 +323,18 @@ class PosixRoot:
             return "dontneed"
         return "cached"
 
-    def evict_and_read_ahead(self, key: str) -> tuple[int, str] | None:
-        """Let the page cache forget a small file and the disk begin to read it again.
+    def reads_at_once(self) -> ReadsAtOnce | None:
+        """What reads many files past the page cache at once, to be given back; None where there is nothing."""
+        if sys.platform == "linux" and self._direct:
+            from coldchain.stores.local import aio
 
-        Returns the open file and the means; None where the file is not there, or the cache does not forget.
-        """
-        fd = -1
-        try:
-            fd = self.open(key)
-            how = self.evict(fd)
-            if how != "cached":
-                if sys.platform == "linux":
-                    linux.read_ahead(fd)
-                return fd, how
-        except OSError:
-            pass  # it is opened again when it is asked for, and then the error is that file's own
-        if fd >= 0:
-            os.close(fd)
+            return aio.lend()
         return None
+
+    def read_ahead(self, fd: int) -> None:
+        """Let the disk begin to read an open file."""
+        if sys.platform == "linux":
+            linux.read_ahead(fd)
 
     # --- other programs --------------------------------------------------------------------------------------------
 
@@ -369,13 +374,9 @@ def _mkdir(folder: _Folder, name: str) -> None:
         raise OSError(errno.EILSEQ, "this place cannot keep this name") from None  # what exfat-fuse means by ENOENT
 
 
-@contextlib.contextmanager
-def _unless_refused() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
+def _accept_refusal(error: OSError) -> None:
+    if error.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+        raise error
 
 
 class _Stat(partial[os.stat_result]):

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 from coldchain.errors import FlushFailed, NameRefused, NotFound, Occupied, StoreError, from_os_error
 from coldchain.model import Entry
+from coldchain.stores.local.ahead import SMALL_BYTES, Ahead, HeldReader
 from coldchain.stores.local.reading import LocalReader, entry_of
 from coldchain.stores.local.writing import WriterPastCache
 
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
 
-_TOGETHER_BYTES = 256 << 10
-"""Files up to this size are read back together, through the cache that was emptied."""
-_AHEAD = 16
-"""So many of them are open at once; there may be 64 workers, and a process may have 1,024 files open."""
 _WRITE_BACK_BYTES = 16 << 20
 """A large file is handed to the disk in pieces of this size while it is still being written."""
 _PAST_CACHE_BYTES = 32 << 20
@@ -40,11 +37,11 @@ class LocalStaging:
     """Files under temporary names beside their targets; implements ``coldchain.stores.base.Staging``."""
 
     def __init__(self, root: LocalRoot, url: str, owner: str) -> None:
-        self._root, self._url, self._owner = root, url, owner
-        self._ahead: dict[str, tuple[int, str]] = {}
-        """Small files that are open for their reading back: descriptor and means, by temporary name."""
-        self._unread: list[str] | None = None
-        """Those that wait for it, the next one last; None before the first is read back after a flush."""
+        self._root, self._url = root, url
+        # names that no other writer uses, and that ``LocalStore.is_leftover`` recognises by their owner
+        self._names, self._number = f".~{owner}-", secrets.randbits(32)
+        self._ahead: Ahead | None = None
+        """The reading back of small files; None before the first of them is asked for after a flush."""
         self._staged: dict[str, _Staged] = {}
         self._sinks: set[LocalSink] = set()
         """Those that are neither closed nor aborted."""
@@ -58,7 +55,9 @@ class LocalStaging:
     def open(self, key: str, entry: Entry) -> LocalSink:
         """Make the folders above ``key`` and a temporary file in the last of them."""
         folder = key.rpartition("/")[0]
-        temporary = f"{folder}/{_temporary_name(self._owner)}" if folder else _temporary_name(self._owner)
+        self._number = (self._number + 1) & 0xFFFFFFFF
+        name = f"{self._names}{self._number:08x}.coldchain"
+        temporary = f"{folder}/{name}" if folder else name
         try:
             try:
                 fd = self._root.create(temporary)
@@ -98,35 +97,27 @@ class LocalStaging:
         except OSError as error:
             raise FlushFailed(f"the flush failed: {error.strerror}", url=self._url, key=key) from error
 
-    def read_back(self, key: str) -> LocalReader:
-        """Open the temporary file past the page cache.
-
-        Small files are forgotten by the cache, and read ahead, some before they are asked for: the disk then works on
-        many of them at once.  They stay open, for opening a file again costs as much as reading it.
-        """
+    def read_back(self, key: str) -> LocalReader | HeldReader:
+        """Open the temporary file past the page cache; small ones are read together, some before they are asked for."""
         staged = self._of(key)
+        held = self._read_ahead(staged.temporary) if staged.size_bytes <= SMALL_BYTES else None
+        if isinstance(held, HeldReader):
+            return held
         try:
-            opened = self._opened(staged.temporary) if staged.size_bytes <= _TOGETHER_BYTES else None
-            return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url, opened=opened)
+            return LocalReader(self._root, staged.temporary, past_cache=True, url=self._url, opened=held)
         except OSError as error:
             raise self._error(error, key) from error
 
-    def _opened(self, temporary: str) -> tuple[int, str] | None:
-        """The descriptor of a small file that the cache forgot, None where it did not, or was not asked again."""
-        if self._unread is None:
-            small = [one.temporary for one in self._staged.values() if one.size_bytes <= _TOGETHER_BYTES]
-            self._unread = small[::-1]
-        while self._unread and len(self._ahead) < _AHEAD:
-            following = self._unread.pop()
-            if opened := self._root.evict_and_read_ahead(following):
-                self._ahead[following] = opened
-        return self._ahead.pop(temporary, None)
+    def _read_ahead(self, temporary: str) -> HeldReader | tuple[int, str] | None:
+        if self._ahead is None:
+            small = [one.temporary for one in self._staged.values() if one.size_bytes <= SMALL_BYTES]
+            self._ahead = Ahead(self._root, small)
+        return self._ahead.take(temporary)
 
     def _forget_ahead(self) -> None:
-        for fd, _ in self._ahead.values():
-            os.close(fd)
-        self._ahead.clear()
-        self._unread = None
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
     def vouched(self, key: str) -> str:
         """A file system vouches for nothing."""
@@ -196,8 +187,6 @@ class LocalStaging:
         """Remove one temporary file."""
         staged = self._of(key)
         del self._staged[key]
-        if opened := self._ahead.pop(staged.temporary, None):
-            os.close(opened[0])
         with contextlib.suppress(OSError):
             self._root.unlink(staged.temporary)
 
@@ -302,8 +291,3 @@ def _with_parents(folders: set[str]) -> list[str]:
             found.add(folder)
             waiting.append(folder.rpartition("/")[0])
     return sorted(found, reverse=True)
-
-
-def _temporary_name(owner: str) -> str:
-    """A name that no other writer uses, and that ``LocalStore.is_leftover`` recognises by its owner."""
-    return f".~{owner}-{secrets.token_hex(4)}.coldchain"

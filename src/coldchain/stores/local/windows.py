@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from coldchain.model import Entry
-from coldchain.stores.local.base import is_folder
+from coldchain.stores.local.base import ReadsAtOnce, is_folder
 
 if sys.platform == "win32":
     from coldchain.stores.local import win32
@@ -272,9 +272,12 @@ class WindowsRoot:
 
     # --- other programs --------------------------------------------------------------------------------------------
 
-    def evict_and_read_ahead(self, key: str) -> tuple[int, str] | None:
+    def reads_at_once(self) -> ReadsAtOnce | None:
         """Nothing of the kind is known here."""
         return None
+
+    def read_ahead(self, fd: int) -> None:
+        """Nothing forgets a file here, and so nothing need read it again."""
 
     def has_writer(self, fd: int) -> bool:
         return sys.platform == "win32" and win32.has_writer(fd)
