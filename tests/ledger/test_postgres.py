@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import traceback
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from coldchain.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from coldchain.ledger.ledger import Ledger
 from tests.ledger.conftest import PASSWORD
 from tests.ledger.making import DATASET, DISK, JOB, NOW, meet, tamper, verified
+from tests.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -33,9 +33,7 @@ def test_p14_a_wrong_password_is_reported_and_never_shown(postgres_url: str) -> 
 
 
 def test_an_absent_server_database_or_host_is_reported(postgres_url: str) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        assert "refused" in str(refusal(f"postgresql://u:{PASSWORD}@127.0.0.1:{unused.getsockname()[1]}/d"))
+    assert "refused" in str(refusal(f"postgresql://u:{PASSWORD}@127.0.0.1:{free_port()}/d"))
     assert "does not exist" in str(refusal(postgres_url + "_absent"))
     assert "cannot be used" in str(refusal(f"postgresql://u:{PASSWORD}@no-such-host.invalid/d"))
     assert "cannot be used" in str(refusal(postgres_url + "?sslmode=verify-full&sslpassword=query-geheim"))

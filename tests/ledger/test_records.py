@@ -44,6 +44,31 @@ def test_p16_every_odd_name_comes_back_unchanged_and_in_the_order_of_code_points
     assert ledger.verify_chain().first_broken is None
 
 
+def test_whether_anything_is_known_is_said_for_each_dataset_and_place(ledger: Ledger) -> None:
+    assert not ledger.has_records(JOB, DISK, DATASET)
+    run = meet(ledger)
+    assert not ledger.has_records(JOB, DISK, DATASET)
+    ledger.record(run, JOB, DATASET, [verified("a")], NOW)
+    assert ledger.has_records(JOB, DISK, DATASET)
+    for job, place, dataset in (("other", DISK, DATASET), (JOB, "other", DATASET), (JOB, DISK, "other")):
+        assert not ledger.has_records(job, place, dataset)
+    (record,) = ledger.stored(JOB, DISK, DATASET)
+    ledger.forget(run, JOB, DATASET, DISK, record, "it is gone", NOW)
+    assert not ledger.has_records(JOB, DISK, DATASET)
+
+
+def test_a_name_between_new_ones_is_found_among_them(ledger: Ledger) -> None:
+    """Only where no record stands between the first and the last of some names, none of them is looked for."""
+    run = meet(ledger)
+    ledger.record(run, JOB, DATASET, [verified("m")], NOW)
+    mixed = [verified("a"), verified("m", 2, manner=Manner.REPLACE), verified("z")]
+    ledger.record(run, JOB, DATASET, mixed, LATER)
+    ledger.record(run, JOB, DATASET, [verified("z", 3, manner=Manner.REPLACE)], LATER)
+    kinds = [(event.path, event.kind) for event in ledger.events() if event.path]
+    assert kinds == [("m", "stored"), ("a", "stored"), ("m", "replaced"), ("z", "stored"), ("z", "replaced")]
+    assert [record.path for record in ledger.stored(JOB, DISK, DATASET)] == ["a", "m", "z"]
+
+
 def test_streams_are_whole_over_many_pages_and_while_records_are_written(ledger: Ledger) -> None:
     run = meet(ledger)
     count = 2 * module.PAGE + 7

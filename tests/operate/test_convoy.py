@@ -123,7 +123,7 @@ def test_p08_after_a_kill_a_run_of_one_dataset_writes_the_manifests_of_the_other
 def test_p17_a_large_dataset_travels_alone_so_that_nobody_remembers_whose_each_file_is() -> None:
     draft = Draft(("nas",))
     for name, files in (("a", 5), ("b", 19_000), ("large", 20_000), ("c", 5)):
-        draft.begin(Dataset(name)).to_read = Tally(files, files)
+        draft.begin(Dataset(name)).sending.add_all(Tally(files, files))
     together = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
     assert together == [["a", "b"], ["large"], ["c"]]
     draft.close()

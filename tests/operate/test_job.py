@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
 from tests.faults.world import World
+from tests.soak.places import Share
+from tests.stores.local.carrying import needs_root
 
 _FOLDERS = 'datasets = "folders"'
 
@@ -72,13 +74,26 @@ def test_p08_a_manifest_that_is_owed_to_a_disk_is_written_when_the_disk_is_back(
 def test_p08_a_check_between_two_runs_does_not_forget_what_the_first_one_owes(world: World) -> None:
     _owes_usb(world)
     _sums(world, "usb", "day2").unlink()
-    assert world.rebuild().exit_code == 0
     with world.ledger() as ledger:
         ledger.end_run(ledger.begin_run("j", "check", world.now), world.now, 0, {"format": "coldchain-check"})
     ended = world.run()
     assert ended.code == 0, ended.said
     assert "day1/b" in _sums(world, "usb").read_text()
     assert not _sums(world, "usb", "day2").exists(), "of the others nothing was owed"
+
+
+@pytest.mark.parametrize("rebuilt", [True, False])
+def test_p09_a_list_that_was_owed_when_the_ledger_was_lost_is_written_by_who_learns_anew(
+    world: World, rebuilt: bool
+) -> None:
+    """Found by `make soak`: the JSON was new, the list for sha256sum the one before, and only the lost ledger knew."""
+    _owes_usb(world)
+    world.ledger_file.unlink()
+    if rebuilt:
+        assert world.rebuild().exit_code == 0
+    assert world.run().code == 0
+    assert "day1/b" in _sums(world, "usb").read_text()
+    world.verify_manifests()
 
 
 def test_p08_a_disk_that_was_away_after_a_kill_gets_every_manifest_when_it_is_back(world: World) -> None:
@@ -101,6 +116,31 @@ def test_p08_a_disk_that_was_away_for_long_gets_every_manifest_when_it_is_back(w
             ledger.end_run(ledger.begin_run("j", "run", world.now), world.now, 0, summary)
     assert world.run().code == 0
     assert "day1/b" in _sums(world, "usb").read_text()
+
+
+@needs_root
+@pytest.mark.parametrize(("lie", "verify"), [("drop", "readback"), ("flip", "readback"), ("drop", "size")])
+def test_p08_a_manifest_that_a_disk_forgets_is_owed_until_it_keeps_one(tmp_path: Path, lie: str, verify: str) -> None:
+    """Found by `make soak`: the copies were sound, and of the manifests nothing was left but their names."""
+    with ExitStack() as undo:
+        share = Share(tmp_path, undo)
+        world = World(tmp_path, ("nas",), at={"nas": share.place})
+        world.configure(f'{_FOLDERS}\nverify = "{verify}"')
+        world.write("day1/a", b"a")
+        assert world.run().code == 0
+        world.write("day1/b", b"")  # of an empty file nothing is written, and nothing forgotten
+        share.rules["lies"] = {"lies": [{"op": "write", "do": lie, "every": 1}]}
+        share.tell()
+        ended = world.run()
+        assert ended.report is not None
+        assert (ended.code, ended.troubles, ended.report.manifests_due) == (3, {}, ["day1"])
+        if verify == "readback":
+            assert _sums(world, "nas").read_text().splitlines()[-1].endswith("  day1/a"), "the one before it stays"
+        share.rules.clear()
+        share.tell()
+        assert world.run().code == 0
+        world.verify_manifests()
+        assert "day1/b" in _sums(world, "nas").read_text()
 
 
 def test_nothing_is_written_anew_of_what_is_owed_to_nobody(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from coldchain.monitor import SilentMonitor, Surroundings
 from coldchain.operate.ending import run_and_tell
 from coldchain.operate.opening import Wish
 from coldchain.steps.identify import Consent
+from tests.ports import free_port
 
 SECRET = "a1b2c3-secret"
 
@@ -148,10 +148,7 @@ def test_a_server_that_says_no_changes_nothing_and_the_url_is_not_told(bench: Be
 def test_nobody_at_the_other_end_changes_nothing(
     bench: Bench, scheme: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert bench.run(f"{scheme}://127.0.0.1:{port}/{SECRET}") == 0
+    assert bench.run(f"{scheme}://127.0.0.1:{free_port()}/{SECRET}") == 0
     (note,) = bench.listener.notes
     said = capfd.readouterr()
     assert SECRET not in note + caplog.text + said.out + said.err

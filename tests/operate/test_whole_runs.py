@@ -137,7 +137,7 @@ def test_p01_datasets_travel_together_until_they_are_enough_and_none_is_left_out
 ) -> None:
     draft = Draft(("nas",))
     for number, tally in enumerate(sizes):
-        draft.begin(Dataset(f"{number:03}")).to_read = tally
+        draft.begin(Dataset(f"{number:03}")).sending.add_all(tally)
     found = [[planned.dataset.name for planned, _ in convoy] for convoy in convoys(draft)]
     assert [len(names) for names in found] == together
     assert [name for names in found for name in names] == [f"{number:03}" for number in range(len(sizes))]

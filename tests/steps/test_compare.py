@@ -65,9 +65,15 @@ def record(name: str) -> Record:
     )
 
 
-def one(entry: Entry, known: Record | None, found: Entry | Oddity | None, place: MemoryStore | None = None) -> Change:
+def one(
+    entry: Entry,
+    known: Record | None,
+    found: Entry | Oddity | None,
+    place: MemoryStore | None = None,
+    begun: Record | None = None,
+) -> Change:
     """What a destination says of a single file."""
-    side = Side(place or store(), iter([known] if known else []), STRICT)
+    side = Side(place or store(), iter([known] if known else []), STRICT, {begun.path: begun} if begun else None)
     side.enter(LAYOUT, iter([found] if found else []))
     return side.change(entry)
 
@@ -165,3 +171,58 @@ def test_something_else_under_the_name_of_a_kept_version_is_no_proof() -> None:
     change = one(source("a"), beside, copy("a"), place)
     assert isinstance(change, Unproved)
     assert isinstance(change.found, Oddity)
+
+
+# --- what a killed run published and nobody recorded ---
+
+PUBLISHED = record("a")._replace(size_bytes=8, source_mtime_ns=1500, source_ctime_ns=2500)
+STANDS = Entry("lab/a", 8, 9999)
+LATER = Entry("raw/a", 9, 1800, 2800, 7)
+
+
+@pytest.mark.parametrize("known", [None, record("a")])
+def test_an_older_version_of_a_killed_run_is_its_own_and_may_be_replaced(known: Record | None) -> None:
+    assert isinstance(one(LATER, known, STANDS), Unproved), "without the note it could be anybody's"
+    assert one(LATER, known, STANDS, begun=PUBLISHED) == Changed(PUBLISHED)
+
+
+@pytest.mark.parametrize("known", [None, record("a")])
+@pytest.mark.parametrize(
+    "found",
+    [Entry("lab/a", 7, 9999), Oddity("lab/a", "symlink", "a symbolic link")],
+)
+def test_a_note_says_nothing_of_what_cannot_be_that_version(known: Record | None, found: Entry | Oddity) -> None:
+    assert isinstance(one(LATER, known, found, begun=PUBLISHED), Unproved)
+
+
+@pytest.mark.parametrize("known", [None, record("a")])
+def test_a_note_says_nothing_of_another_name(known: Record | None) -> None:
+    assert isinstance(one(LATER, known, STANDS, begun=PUBLISHED._replace(key="lab/other")), Unproved)
+
+
+@pytest.mark.parametrize("known", [None, record("a")])
+def test_what_is_still_at_the_source_is_adopted_by_comparing_it(known: Record | None) -> None:
+    assert isinstance(one(Entry("raw/a", 8, 1500, 2500, 7), known, STANDS, begun=PUBLISHED), Unproved)
+
+
+@pytest.mark.parametrize("entry", [Entry("raw/a", 8, 1501, 2500, 7), Entry("raw/a", 8, 1500, 2501, 7)])
+def test_a_source_that_was_touched_since_it_was_published_is_a_later_version(entry: Entry) -> None:
+    assert one(entry, None, STANDS, begun=PUBLISHED) == Changed(PUBLISHED)
+
+
+def test_where_inodes_mean_nothing_only_size_and_time_tell_versions_apart() -> None:
+    side = Side(store(), iter([]), Standard(ProofKind.READBACK, stable_inodes=False), {"raw/a": PUBLISHED})
+    side.enter(LAYOUT, iter([STANDS]))
+    assert isinstance(side.change(Entry("raw/a", 8, 1500, 7, 8)), Unproved), "adoption compares the bytes"
+
+
+def test_a_copy_that_the_ledger_knows_needs_no_note() -> None:
+    stands = Entry("lab/a", 5, 1003)
+    note = PUBLISHED._replace(size_bytes=5)
+    assert one(source("a"), record("a"), stands, begun=note) == UNCHANGED
+    assert one(LATER, record("a"), stands, begun=note) == Changed(record("a"))
+
+
+def test_a_note_brings_nothing_back_that_is_not_there() -> None:
+    assert one(LATER, record("a"), None, begun=PUBLISHED) == Missing(record("a"))
+    assert one(LATER, None, None, begun=PUBLISHED) == ADDED

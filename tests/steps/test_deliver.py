@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from coldchain.errors import Denied, FlushFailed, Occupied, StoreError, StoreGone, Unreliable
+from coldchain.errors import Denied, FlushFailed, NotFound, Occupied, StoreError, StoreGone, Unreliable
+from coldchain.model import ProofKind
 from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.store import LocalStore
 from coldchain.testing.faulty import FaultyStore
+from coldchain.testing.lying import Lie, LyingStore
 from coldchain.testing.memory import MemoryStore
 from coldchain.testing.wrapping import Verb
 
@@ -42,7 +44,9 @@ def test_p04_what_is_delivered_is_flushed_before_it_gets_its_name(memory: Memory
     assert verbs.index("sink.close") < verbs.index("staging.flush") < verbs.index("staging.publish")
 
 
-@pytest.mark.parametrize("verb", ["store.stage", "staging.flush", "staging.publish", "sink.write", "publish.key"])
+@pytest.mark.parametrize(
+    "verb", ["store.stage", "staging.flush", "staging.read_back", "staging.publish", "sink.write", "publish.key"]
+)
 @pytest.mark.parametrize("error", [StoreGone, FlushFailed, Denied])
 def test_what_could_not_be_delivered_is_told_and_the_old_one_stays(
     memory: MemoryStore, verb: Verb, error: type[StoreError]
@@ -63,6 +67,30 @@ def test_one_file_that_fails_keeps_no_other_from_arriving(memory: MemoryStore) -
     failed = deliver_all(store, {key: [key.encode()] for key in "abcd"}, "me")
     assert {key: type(error) for key, error in failed.items()} == {"b": Unreliable, "c": Denied}
     assert [entry.path for entry in memory.list()] == ["a", "d"]
+
+
+@pytest.mark.parametrize("lie", [Lie.FLIP, Lie.CUT, Lie.DROP])
+@pytest.mark.parametrize("proof", [ProofKind.READBACK, ProofKind.CHECKSUM])
+def test_p08_what_the_place_did_not_keep_never_gets_the_name(memory: MemoryStore, lie: Lie, proof: ProofKind) -> None:
+    memory.put("b", b"old")
+    store = LyingStore(memory)
+    store.lie(lie, keys=["b"], times=1)
+    failed = deliver_all(store, {key: [key.encode()] for key in "abc"}, "me", proof)
+    assert [(key, type(error)) for key, error in failed.items()] == [
+        ("b", NotFound if lie is Lie.DROP else FlushFailed)
+    ]
+    assert (memory.get("a"), memory.get("b"), memory.get("c")) == (b"a", b"old", b"c")
+    assert [entry.path for entry in memory.list()] == ["a", "b", "c"], "nothing is left behind"
+    assert deliver_all(store, {"b": [b"new"]}, "me", proof) == {}
+    assert memory.get("b") == b"new"
+
+
+def test_who_wants_sizes_only_has_nothing_read_back(memory: MemoryStore) -> None:
+    store = FaultyStore(memory)
+    assert deliver_all(store, {"a": [b"a"]}, "me", ProofKind.SIZE) == {}
+    assert "staging.read_back" not in [call.verb for call in store.calls]
+    deliver(store, "a", [b"a"], "me")
+    assert [call.verb for call in store.calls].count("staging.read_back") == 1
 
 
 def test_a_name_that_another_writer_takes_is_tried_again_and_given_up_with_an_error(memory: MemoryStore) -> None:

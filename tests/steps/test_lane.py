@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from coldchain.content.digests import digest_of
 from coldchain.errors import Denied, FlushFailed, NotAFile, NotFound, StoreError, StoreGone
 from coldchain.model import Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
+from coldchain.steps.begun import notes_in, recall
 from coldchain.steps.lane import Lane
 from coldchain.stores.base import Store
 from coldchain.testing.contract.acts import carry
@@ -28,9 +30,9 @@ def store() -> FaultyStore:
     return FaultyStore(cast("Store", memory))
 
 
-def settled(store: FaultyStore, standing: Manner) -> dict[str, Outcome]:
+def settled(store: FaultyStore, standing: Manner, begun: str = "") -> dict[str, Outcome]:
     """What becomes of a batch of which two files stand there; ``standing`` is how those are sent."""
-    lane = Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume())
+    lane = Lane("nas", cast("Store", store), "ab", ProofKind.READBACK, store.volume(), begun)
     for key, content in CONTENTS.items():
         manner = standing if key in {"run/a", "run/b"} else Manner.NEW
         lane.begin(Entry(key, len(content), 1), Target("nas", key, manner, ""))
@@ -63,3 +65,19 @@ def test_p04_a_flush_that_failed_vouches_for_none_of_the_batch(
     store.fail(verb, error)  # type: ignore[arg-type]
     outcomes = settled(store, Manner.ADOPT)
     assert [type(outcome) for outcome in outcomes.values()] == [Trouble] * len(CONTENTS)
+
+
+def test_p11_what_is_about_to_appear_is_noted_before_it_does(store: FaultyStore, tmp_path: Path) -> None:
+    """So that the next run knows it for coldchain's own, should this one be killed before it is recorded."""
+    store.fail("staging.publish", StoreGone)
+    settled(store, Manner.ADOPT, str(tmp_path / "begun" / "x.0"))
+    noted = recall(notes_in(tmp_path / "begun"))["nas"]
+    assert {path: (one.key, one.digest) for path, one in noted.items()} == {
+        path: (path, digest_of("sha256", [CONTENTS[path]])[0]) for path in ("run/c", "run/d")
+    }
+
+
+def test_nothing_is_noted_where_nothing_is_about_to_appear(store: FaultyStore, tmp_path: Path) -> None:
+    store.fail("staging.flush", StoreGone)
+    settled(store, Manner.ADOPT, str(tmp_path / "begun" / "x.0"))
+    assert notes_in(tmp_path / "begun") == []

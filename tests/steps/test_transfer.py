@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coldchain.model import Digest, Entry, Manner, Place, ProofKind, Send, State, Target, Trouble, Verified
 from coldchain.monitor import SILENT, Monitor, SilentMonitor
+from coldchain.steps.begun import notes_in, recall
 from coldchain.steps.transfer import Batch, BatchResult, Expected, process_batch
 from coldchain.stores.base import CHUNK_BYTES, Traits
 from coldchain.testing.memory import MemoryStore
@@ -75,6 +77,14 @@ def told(result: BatchResult) -> dict[tuple[str, str], str]:
 
 def everywhere(path: str, state: str) -> dict[tuple[str, str], str]:
     return {("nas", path): state, ("usb", path): state}
+
+
+def test_p11_each_destination_notes_what_it_is_about_to_show(lab: Lab, tmp_path: Path) -> None:
+    lab.source.put("a", CONTENT)
+    lab.carry(lab.send("a"), begun=str(tmp_path / "begun" / "x"))
+    notes = notes_in(tmp_path / "begun")
+    assert sorted(file.name for file in notes) == ["x.0", "x.1"]
+    assert {name: list(files) for name, files in recall(notes).items()} == {"nas": ["a"], "usb": ["a"]}
 
 
 def test_a_file_left_alone_arrives_everywhere(lab: Lab) -> None:

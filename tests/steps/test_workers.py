@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +32,10 @@ from coldchain.model import (
     Trouble,
     Verified,
 )
-from coldchain.monitor import SILENT, SilentMonitor
+from coldchain.monitor import SILENT, Monitor, SilentMonitor
 from coldchain.steps.encoding import decode_batch, decode_result, encode_batch, encode_result
 from coldchain.steps.transfer import Batch, BatchResult, Expected
-from coldchain.steps.workers import MANY_FILES, carried
+from coldchain.steps.workers import MANY_FILES, Carry, Workers
 from coldchain.stores.base import open_store
 from tests.promises.lab import Lab, data, leftovers
 
@@ -101,13 +101,19 @@ def batch_of(lab: Lab) -> Batch:
     return Batch(source, (nas,), (open_store(nas).volume(),), sends, "sha256", ProofKind.READBACK, "me")
 
 
+@contextlib.contextmanager
+def carried(to_read: Tally, number: int, monitor: Monitor = SILENT, *, anywhere: bool = True) -> Iterator[Carry]:
+    with contextlib.closing(Workers(number, monitor, anywhere=anywhere)) as workers, workers.carrying(to_read) as carry:
+        yield carry
+
+
 def test_a_worker_says_what_a_thread_says(tmp_path: Path) -> None:
     said = []
     for name, to_read in (("apart", MANY), ("here", Tally(1, 1))):
         lab = Lab(tmp_path / name)
         lab.write(os.fsdecode(b"run/\xff\n.raw"), b"bytes")
         lab.acquire(5)
-        with carried(to_read, 2, SILENT, anywhere=True) as carry:
+        with carried(to_read, 2) as carry:
             assert bool(workers_of(os.getpid())) is (to_read == MANY)
             said.append(sorted(map(undated, carry(batch_of(lab)).outcomes)))
         assert data(lab.nas) == data(lab.source)
@@ -133,23 +139,56 @@ def undated(outcome: Verified | Trouble) -> tuple[object, ...]:
     ids=["few", "large", "one worker", "places of this process"],
 )
 def test_no_process_is_begun_where_it_is_of_no_use(to_read: Tally, workers: int, *, anywhere: bool) -> None:
-    with carried(to_read, workers, SILENT, anywhere=anywhere):
+    with carried(to_read, workers, anywhere=anywhere):
         assert not workers_of(os.getpid())
+
+
+def test_processes_begin_while_the_rest_is_planned_and_end_where_nothing_comes_of_it() -> None:
+    with contextlib.closing(Workers(2, SILENT, anywhere=True)) as workers:
+        workers.expect(Tally(MANY_FILES - 1, 1))
+        assert not workers_of(os.getpid())
+        workers.expect(MANY)
+        begun = workers_of(os.getpid())
+        assert len(begun) == 2
+        workers.expect(MANY)
+        with workers.carrying(Tally(MANY_FILES, MANY_FILES << 21)):  # large files came after the small ones
+            assert workers_of(os.getpid()) == begun
+    assert not workers_of(os.getpid())
+
+
+def test_p11_a_signal_that_is_meant_for_the_run_harms_no_worker_not_even_while_it_begins(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab")
+    lab.acquire(1)
+    with contextlib.closing(Workers(2, SILENT, anywhere=True)) as workers:
+        workers.expect(MANY)
+        for worker in workers_of(os.getpid()):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                worker.send_signal(number)
+        with workers.carrying(MANY) as carry:
+            assert len(carry(batch_of(lab)).outcomes) == 2
+            assert len(workers_of(os.getpid())) == 2
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []), "this thread hears of everything again"
 
 
 def test_where_no_process_is_to_be_had_threads_carry(tmp_path: Path) -> None:
     lab = Lab(tmp_path / "lab")
     lab.acquire(2)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(map(int, os.listdir("/dev/fd")))
+    gaps = [os.dup(0)]
+    while gaps[-1] <= most:
+        gaps.append(os.dup(0))
     # a first worker finds its descriptors, a second one does not
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 6, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (gaps[-1] + 7, before[1]))
     try:
-        with carried(MANY, 2, SILENT, anywhere=True) as carry:
+        with carried(MANY, 2) as carry:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
             assert len(workers_of(os.getpid())) < 2
             carry(batch_of(lab))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for gap in gaps:
+            os.close(gap)
     assert data(lab.nas) == data(lab.source)
     assert not workers_of(os.getpid())
 
@@ -159,7 +198,7 @@ def test_an_error_comes_over_with_its_kind(tmp_path: Path) -> None:
     lab.acquire(1)
     batch = batch_of(lab)
     there = Place("nas", str(tmp_path / "nowhere"))
-    with carried(MANY, 2, SILENT, anywhere=True) as carry:
+    with carried(MANY, 2) as carry:
         gone = carry(Batch(batch.source, (there,), ("volume",), batch.sends, "sha256", ProofKind.SIZE, "me"))
         assert [name for name, _ in gone.broken] == ["nas"]
         with pytest.raises(ConfigurationError, match="no digest is called 'crc'"):
@@ -176,7 +215,7 @@ def test_p10_a_source_that_went_away_comes_over_as_that_with_its_place(tmp_path:
     lab.source.rename(tmp_path / "unplugged")
     said = []
     for to_read in (MANY, Tally(1, 1)):
-        with carried(to_read, 2, SILENT, anywhere=True) as carry, pytest.raises(StoreError) as error:
+        with carried(to_read, 2) as carry, pytest.raises(StoreError) as error:
             carry(batch)
         said.append((type(error.value), error.value.reason, error.value.url, error.value.key))
     assert said[0] == said[1], "a worker's error is that of a thread"
@@ -185,7 +224,7 @@ def test_p10_a_source_that_went_away_comes_over_as_that_with_its_place(tmp_path:
 def test_one_that_is_killed_is_told(tmp_path: Path) -> None:
     lab = Lab(tmp_path / "lab")
     lab.acquire(1)
-    with carried(MANY, 2, SILENT, anywhere=True) as carry:
+    with carried(MANY, 2) as carry:
         for worker in workers_of(os.getpid()):
             worker.kill()
         with pytest.raises(WorkerLost, match="run the job again"):
@@ -203,7 +242,7 @@ def test_it_hears_that_the_run_shall_stop(tmp_path: Path) -> None:
     lab.acquire(3)
     batch = batch_of(lab)
     until = time.monotonic() + 20
-    with carried(MANY, 2, Stopping(), anywhere=True) as carry:
+    with carried(MANY, 2, Stopping()) as carry:
         while any(isinstance(outcome, Verified) for outcome in carry(batch).outcomes):
             assert time.monotonic() < until, "it is told within a moment"
         assert {o.reason for o in carry(batch).outcomes if isinstance(o, Trouble)} == {

@@ -65,7 +65,8 @@ Duration = Annotated[timedelta | None, BeforeValidator(parsed_duration)]
 class Table(BaseModel):
     """A table refuses keys that it does not know, and takes no value of another type for the one that it wants."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    # built when it is first used: of all kinds of places, one configuration names two or three
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
     later: ClassVar[tuple[str, ...]] = ()
     """Keys of the published interface that this version does not carry out: refused, for nothing is ignored in
     silence."""

@@ -204,13 +204,12 @@ def _draft(at: At, known: Acquisition | None, after: Acquisition) -> Draft | Non
         if condition is Condition.COMPLETE:
             if known.learnt or known.stamp == after.stamp:
                 return None
-            return Draft(
-                "reopened", at.job, at.dataset, detail=detail | {"condition": condition, "why": "late or changed files"}
-            )
-        return Draft("reopened", at.job, at.dataset, detail=detail | {"condition": condition})
+            detail["why"] = "late or changed files"
+        detail["condition"] = condition
+        return Draft("reopened", at.job, at.dataset, detail=canonical_json(detail))
     if condition is before or condition not in (Condition.COMPLETE, Condition.INCOMPLETE):
         return None
-    return Draft(condition.value, at.job, at.dataset, detail=detail)
+    return Draft(condition.value, at.job, at.dataset, detail=canonical_json(detail))
 
 
 def _values(acquisition: Acquisition) -> dict[str, Any]:

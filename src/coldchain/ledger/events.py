@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from coldchain.ledger.columns import blob, canonical_json, microseconds, moment, text
+from coldchain.ledger.columns import blob, microseconds, moment, text
 from coldchain.ledger.database import Database
 from coldchain.ledger.driving import Driven, raw
 from coldchain.ledger.schema import events as table
@@ -38,7 +38,8 @@ class Draft(NamedTuple):
     dataset: str = ""
     destination: str = ""
     path: str = ""
-    detail: Mapping[str, object] = {}
+    detail: str = "{}"
+    """As ``columns.canonical_json`` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +84,12 @@ class Events:
 
     def append(self, connection: Connection, run: int, now: datetime, drafts: Iterable[Draft]) -> None:
         """Write events at the end of the chain; the caller's transaction holds the ledger alone."""
-        number, last = _head(connection)
+        before, last = _head(connection)
         at_us = microseconds(now)
         rows = []
-        for draft in drafts:
-            number += 1
-            dataset, path = blob(draft.dataset), blob(draft.path)
-            row = (number, at_us, run, draft.kind, draft.job, dataset, draft.destination, path)
-            detail = canonical_json(draft.detail) if draft.detail else "{}"
-            last = _hash(last, (*row, detail))
-            rows.append((*row, detail, last))
+        for number, (kind, job, dataset, destination, path, detail) in enumerate(drafts, before + 1):
+            last = _hash(last, (number, at_us, run, kind, job, dataset, destination, path, detail))
+            rows.append((number, at_us, run, kind, job, blob(dataset), destination, blob(path), detail, last))
         _INSERT.run(connection, rows)
 
     def find(self, job: str | None, dataset: str | None, path: str | None, limit: int | None) -> Iterator[Event]:
@@ -148,8 +145,8 @@ def _hash(last: bytes, row: Sequence[Any]) -> bytes:
     """The hash of one event; ``detail`` goes in as the JSON text that it is."""
     number, at_us, run, kind, job, dataset, destination, path, detail = row
     line = (
-        f'{{"at_us":{at_us},"dataset":{quoted(text(dataset))},"destination":{quoted(destination)},"detail":{detail},'
-        f'"job":{quoted(job)},"kind":{quoted(kind)},"number":{number},"path":{quoted(text(path))},"run":{run}}}'
+        f'{{"at_us":{at_us},"dataset":{quoted(dataset)},"destination":{quoted(destination)},"detail":{detail},'
+        f'"job":{quoted(job)},"kind":{quoted(kind)},"number":{number},"path":{quoted(path)},"run":{run}}}'
     )
     return hashlib.sha256(last + line.encode()).digest()
 
@@ -157,7 +154,8 @@ def _hash(last: bytes, row: Sequence[Any]) -> bytes:
 def _hash_found(last: bytes, row: Sequence[Any]) -> bytes | None:
     """The same for a row that anybody may have written; None when no hash was ever made of such values."""
     try:
-        return _hash(last, row)
+        *rest, dataset, destination, path, detail = row
+        return _hash(last, (*rest, text(dataset), destination, text(path), detail))
     except (TypeError, AttributeError, UnicodeError):
         return None
 

@@ -16,6 +16,7 @@ from typing import Self
 from sqlalchemy import select
 
 from coldchain.ledger.acquisitions import Acquisition, Acquisitions
+from coldchain.ledger.columns import canonical_json
 from coldchain.ledger.database import Database
 from coldchain.ledger.events import ChainReport, Draft, Event, Events
 from coldchain.ledger.lock import job_lock
@@ -133,6 +134,10 @@ class Ledger:
     def copies(self, job: str, dataset: str, path: str) -> list[tuple[str, Record]]:
         """Every record of one path, superseded ones too, each with its destination; by destination, current first."""
         return self._records.copies(job, dataset, path)
+
+    def has_records(self, job: str, destination: str, dataset: str) -> bool:
+        """Whether anything of a dataset is known at a destination."""
+        return self._records.any(job, destination, dataset)
 
     def all_records(self, job: str, destination: str, dataset: str) -> Iterator[Record]:
         """Yield all records, superseded ones too, ascending by (path, key)."""
@@ -339,7 +344,7 @@ class Ledger:
     def note(self, run: int, kind: str, job: str, detail: Mapping[str, object], now: datetime) -> None:
         """Write any other event: a destination was accepted, a manifest written; ``detail`` holds no secret."""
         with self._database.write() as connection:
-            self._events.append(connection, run, now, [Draft(kind, job, detail=detail)])
+            self._events.append(connection, run, now, [Draft(kind, job, detail=canonical_json(detail))])
 
     def events(
         self,

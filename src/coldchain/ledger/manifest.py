@@ -8,10 +8,12 @@ line, with flat memory; ``docs/manifests.md`` and ``docs/schemas/manifest-1.json
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from json.encoder import encode_basestring as quoted
 
 from coldchain.ledger.columns import moment
 from coldchain.ledger.manifest_acquisition import Told, as_fields, unit_lines
@@ -40,6 +42,7 @@ FILES, UNITS = b',"files":[\n', b',"units":[\n'
 UNITS_END = b"]" + FILES
 """... and the line behind the last unit."""
 
+_NEEDS_ESCAPES = re.compile(rb"[\\\n\r]")
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 
 
@@ -77,10 +80,10 @@ def sums_lines(records: Iterable[Record], algorithm: str = "") -> Iterator[bytes
     for record in records:
         if algorithm and record.digest.algorithm != algorithm:
             continue
-        name = name_bytes(record.key)
-        escaped = name
-        for byte, instead in _ESCAPES.items():
-            escaped = escaped.replace(byte, instead)
+        name = escaped = name_bytes(record.key)
+        if _NEEDS_ESCAPES.search(name):
+            for byte, instead in _ESCAPES.items():
+                escaped = escaped.replace(byte, instead)
         mark = b"\\" if escaped != name else b""
         if name == b"-":
             escaped = b"./-"  # alone it would mean the standard input
@@ -105,7 +108,7 @@ def json_lines(
             line += b",\n"
             digest.update(line)
             yield line
-        line = encoded(_file(record))  # whether a comma follows, the next record knows
+        line = _file(record)  # whether a comma follows, the next record knows
         count += 1
         size_bytes += record.size_bytes
     if count:
@@ -164,24 +167,20 @@ def _header_line(header: ManifestHeader, end: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _time(us: int) -> str:
     """Whole batches were stored and proved at the same moment."""
-    return stamped(moment(us))
+    return quoted(stamped(moment(us)))
 
 
-def _file(record: Record) -> dict[str, object]:
-    fields = named("path", record.path) | named("key", record.key)
-    fields |= {
-        "size_bytes": record.size_bytes,
-        "digest": f"{record.digest.algorithm}:{record.digest.value}",
-        "source_mtime_ns": record.source_mtime_ns,
-        "source_ctime_ns": record.source_ctime_ns,
-        "source_inode": record.source_inode,
-        "mode": record.mode,
-        "stored_mtime_ns": record.stored_mtime_ns,
-        "proof": record.proof_kind.word,
-        "how": record.proof_how,
-        "proved": _time(record.proved_at_us),
-        "stored": _time(record.stored_at_us),
-    }
-    if record.superseded:
-        fields["superseded"] = True
-    return fields
+def _file(record: Record) -> bytes:
+    """The line of one file; written out, for there is one for each file that was ever carried."""
+    superseded = ',"superseded":true' if record.superseded else ""
+    rest = (
+        f'"size_bytes":{record.size_bytes},"digest":{quoted(f"{record.digest.algorithm}:{record.digest.value}")},'
+        f'"source_mtime_ns":{record.source_mtime_ns},"source_ctime_ns":{record.source_ctime_ns},'
+        f'"source_inode":{record.source_inode},"mode":{record.mode},"stored_mtime_ns":{record.stored_mtime_ns},'
+        f'"proof":{quoted(record.proof_kind.word)},"how":{quoted(record.proof_how)},'
+        f'"proved":{_time(record.proved_at_us)},"stored":{_time(record.stored_at_us)}{superseded}}}'
+    )
+    try:
+        return f'{{"path":{quoted(record.path)},"key":{quoted(record.key)},{rest}'.encode()
+    except UnicodeEncodeError:
+        return encoded(named("path", record.path) | named("key", record.key))[:-1] + b"," + rest.encode()

@@ -141,7 +141,9 @@ class Messages:
             connection.execute(update(messages).where(messages.c.id == post.number).values(values))
             if post.state is Fate.GIVEN_UP:
                 detail = {"channel": post.channel, "subject": post.subject, "why": post.said}
-                self._events.append(connection, 0, now, [Draft("message-given-up", post.job, detail=detail)])
+                self._events.append(
+                    connection, 0, now, [Draft("message-given-up", post.job, detail=canonical_json(detail))]
+                )
 
     def all(self, state: Fate, limit: int) -> list[Post]:
         """Messages in a state, oldest first."""

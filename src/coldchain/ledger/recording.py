@@ -8,10 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
+from json.encoder import encode_basestring_ascii as quoted
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, Connection, LargeBinary, Select, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    LargeBinary,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from coldchain.ledger import means
 from coldchain.ledger.columns import blob, microseconds, signed
@@ -58,6 +72,11 @@ _REWRITE = Driven(
     [*(f"new_{name}" for name in _SETTABLE), *_ADDRESS],
 )
 _OF_DATASET = and_(records.c.place_id == bindparam("in_place"), records.c.dataset_id == bindparam("in_dataset"))
+_ANY = (
+    select(literal(1))
+    .where(_OF_DATASET, records.c.path >= bindparam("first"), records.c.path <= bindparam("last"))
+    .limit(1)
+)
 _KNOWN = select(*COLUMNS).where(
     _OF_DATASET, records.c.path.in_(bindparam("paths", expanding=True, type_=records.c.path.type))
 )
@@ -208,27 +227,32 @@ class _Told(NamedTuple):
 
 
 def _draft(at: At, destination: str, record: Record, told: _Told) -> Draft:
-    detail: dict[str, object] = {
-        "digest": f"{record.digest.algorithm}:{record.digest.value}",
-        "how": record.proof_how,
-        "key": record.key,
-        "mtime_ns": record.source_mtime_ns,
-        "proof": record.proof_kind.word,
-        "size_bytes": record.size_bytes,
-    }
-    if told.reason:
-        detail["reason"] = told.reason
+    """The detail is ``canonical_json`` of these fields, written out: there is one for each file that is carried."""
+    algorithm, value = record.digest
+    old = reason = ""
     if told.before is not None and told.before.digest != record.digest:
-        detail["old_digest"] = str(told.before.digest)
+        old = f'"old_digest":{quoted(str(told.before.digest))},'
+    if told.reason:
+        reason = f'"reason":{quoted(told.reason)},'
+    detail = (
+        f'{{"digest":{quoted(f"{algorithm}:{value}")},"how":{quoted(record.proof_how)},"key":{quoted(record.key)},'
+        f'"mtime_ns":{record.source_mtime_ns},{old}"proof":{quoted(record.proof_kind.word)},{reason}'
+        f'"size_bytes":{record.size_bytes}}}'
+    )
     return Draft(told.kind, at.job, at.dataset, destination, record.path, detail)
 
 
 def _known(
     reading: means.Reading, connection: Connection, here: _Row, paths: Sequence[str]
 ) -> dict[str, dict[str, Record]]:
-    """The rows of these paths: path -> key -> record."""
+    """The rows of these paths: path -> key -> record.  New files, which most are, often come where there are none."""
     found: dict[str, dict[str, Record]] = {}
     names = [blob(path) for path in paths]
+    if not names:
+        return found
+    within = {"in_place": here.place, "in_dataset": here.dataset, "first": min(names), "last": max(names)}
+    if not raw(connection, _ANY, within):
+        return found
     for start in range(0, len(names), ASKED_AT_ONCE):
         values = {"in_place": here.place, "in_dataset": here.dataset, "paths": names[start : start + ASKED_AT_ONCE]}
         rows = raw(connection, _KNOWN_IN_POSTGRES if connection.dialect.name == "postgresql" else _KNOWN, values)

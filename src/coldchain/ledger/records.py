@@ -37,6 +37,7 @@ _ALL = (
     .order_by(records.c.path, records.c.key)
     .limit(PAGE)
 )
+_ONE = select(literal(1)).where(_OF_DATASET).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,13 @@ class Records:
     def all(self, job: str, destination: str, dataset: str) -> Iterator[Record]:
         """The same with the superseded ones, ascending by path and key."""
         return self._stream(_ALL, job, destination, dataset)
+
+    def any(self, job: str, destination: str, dataset: str) -> bool:
+        """Whether there is one."""
+        place, number = self._places.place_id(job, destination), self._places.dataset_id(job, dataset)
+        if place is None or number is None:
+            return False
+        return bool(self._database.read(lambda asked: raw(asked, _ONE, {"place": place, "dataset": number})))
 
     def _stream(self, statement: Select[Any], job: str, destination: str, dataset: str) -> Iterator[Record]:
         place, number = self._places.place_id(job, destination), self._places.dataset_id(job, dataset)

@@ -51,7 +51,9 @@ class Runs:
         values = {"job": job, "command": printable(command), "started_us": microseconds(now), "summary": "{}"}
         with self._database.write() as connection:
             number = insert_one(connection, runs.insert().values(values))
-            self._events.append(connection, number, now, [Draft("run-begun", job, detail={"command": command})])
+            self._events.append(
+                connection, number, now, [Draft("run-begun", job, detail=canonical_json({"command": command}))]
+            )
         return number
 
     def end(self, run: int, now: datetime, exit_code: int, summary: Mapping[str, object]) -> None:
@@ -64,7 +66,7 @@ class Runs:
             if job is None:
                 raise UsageError(f"run {run} cannot end: it never began")
             connection.execute(runs.update().where(runs.c.id == run).values(values))
-            self._events.append(connection, run, now, [Draft("run-ended", job, detail=detail)])
+            self._events.append(connection, run, now, [Draft("run-ended", job, detail=canonical_json(detail))])
 
     def unfinished(self, job: str) -> bool:
         """Whether the last run of a job was killed, or there was none."""

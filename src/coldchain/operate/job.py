@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from coldchain.steps.draft import DatasetDraft, Draft
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import publish_manifests
 from coldchain.steps.report import DatasetReport, Report
-from coldchain.steps.workers import carried
+from coldchain.steps.workers import Workers
 from coldchain.verdict import Condition, Remark
 
 _KEPT_TROUBLES = 100
@@ -68,8 +69,10 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
             _sweep(opened_job, unswept)
             if unclean or not ledger.datasets(job.name):  # a run that failed at once has learnt nothing yet
                 report.notes.extend(recollect_all(opened_job, ledger, run, around))
-            draft = make_draft(opened_job, ledger, wish, around)
-            _carry_all(Run(opened_job, ledger, around, report, run, sampling), draft, owed, everything=unclean)
+            with closing(_workers(opened_job, around)) as workers:
+                draft = make_draft(opened_job, ledger, wish, around, workers.expect)
+                this = Run(opened_job, ledger, around, report, run, sampling)
+                _carry_all(this, draft, owed, workers, everything=unclean)
             if not wish.datasets and not report.interrupted:
                 ledger.see_source(job.name, SourceSeen(opened_job.volume, draft.selected, around.clock()))
         except WorkerLost:
@@ -103,13 +106,14 @@ def _end(ledger: Ledger, report: Report, around: Surroundings, begun: float, *, 
 
 
 def _manifests_due(ledger: Ledger, rows: Sequence[RunRow], job: Job) -> set[str]:
-    """The datasets whose manifests are owed to a destination since a run served it last; after a kill all of them.
+    """The datasets whose manifests are owed to a destination since a run served it last; all after a kill or a rebuild.
 
-    A run pays only the destinations that it serves, and a check or a rebuild pays none.
+    What a lost ledger knew of debts is lost with it: of the two files of a manifest, one may be an older one.  A run
+    pays only the destinations that it serves, and a check or a rebuild pays none.
     """
     owed, unserved = set[str](), {destination.name for destination in job.destinations}
     for row in rows:
-        if row.ended is None:
+        if row.ended is None or row.command == "rebuild":
             return set(ledger.datasets(job.name))
         due = row.summary.get("manifests_due")
         owed |= {str(name) for name in due} if isinstance(due, list) else set()
@@ -160,15 +164,17 @@ def _is_large(planned: DatasetDraft) -> bool:
     return planned.selected.files >= 10 * BATCH_FILES or planned.selected.size_bytes >= 10 * BATCH_BYTES
 
 
-def _carry_all(run: Run, draft: Draft, owed: set[str], *, everything: bool) -> None:
+def _workers(opened_job: Opened, around: Surroundings) -> Workers:
+    stores = (opened_job.source, *(aim.store for aim in opened_job.aims))
+    anywhere = all(store.traits.opens_anywhere for store in stores)
+    return Workers(around.workers, around.monitor, anywhere=anywhere)
+
+
+def _carry_all(run: Run, draft: Draft, owed: set[str], workers: Workers, *, everything: bool) -> None:
     """``owed`` names the datasets whose manifests an earlier run did not write; whatever happens, it is kept true."""
     job, around = run.opened.job, run.around
     run.report.absent.extend(draft.absent)
-    anywhere = all(store.traits.opens_anywhere for store in (run.opened.source, *(a.store for a in run.opened.aims)))
-    with (
-        carried(draft.to_read, around.workers, around.monitor, anywhere=anywhere) as carry,
-        threads(around.workers) as executor,
-    ):
+    with workers.carrying(draft.to_read) as carry, threads(around.workers) as executor:
         carrier = Carrier(run.opened, executor, carry, around)
         waiting = _Waiting(owed, {one.dataset.name for one in draft.datasets})
         for together in convoys(draft):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, cast
@@ -11,7 +11,7 @@ from coldchain.config.values import Job
 from coldchain.errors import Interrupted, NotFound, NothingSelected, StoreError, SuspiciousChange, UsageError
 from coldchain.instruments.base import Look
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import Action, Dataset, Entry, Oddity, Refuse
+from coldchain.model import Action, Dataset, Entry, Oddity, Refuse, Tally
 from coldchain.monitor import Monitor, Surroundings
 from coldchain.operate.opening import Opened, Wish
 from coldchain.steps.begun import Known, notes_in, recall
@@ -29,8 +29,13 @@ ACQUIRING = "acquiring"
 """The word in ``pause_while`` for: nothing is carried while a dataset is being acquired."""
 
 
-def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundings) -> Draft:
-    """Plan the whole job; raises what stops a run before anything is written."""
+def make_draft(
+    opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundings, expect: Callable[[Tally], None] | None = None
+) -> Draft:
+    """Plan the whole job; raises what stops a run before anything is written.
+
+    ``expect`` is told, dataset by dataset, how much is to be read so far.
+    """
     job = opened_job.job
     draft = Draft(tuple(destination.name for destination in job.destinations), job.incomplete)
     selected = select_datasets(opened_job.instrument, opened_job.source, job)
@@ -42,6 +47,8 @@ def make_draft(opened_job: Opened, ledger: Ledger, wish: Wish, around: Surroundi
     begun = recall(notes_in(around.begun)) if around.begun else {}
     for dataset in _chosen(selected.datasets, wish, job):
         _plan_dataset(_Planning(opened_job, draft, ledger, walks, now, around.monitor, begun), dataset)
+        if expect is not None:
+            expect(draft.to_read)
     if not wish.vanishing:  # else it is the few datasets of a hint that are empty, not the source
         check_not_emptied(job, draft.selected, opened_job.seen, wish.consent)
     if not draft.selected.files:

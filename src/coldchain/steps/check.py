@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -41,20 +42,22 @@ class CheckBatch:
 
 def check_batch(batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
     """Read each copy again, past the cache, and compare; a plain function of picklable values."""
-    store = open_store(batch.place)
+    with closing(open_store(batch.place)) as store:
+        return check_copies(store, batch, monitor)
+
+
+def check_copies(store: Store, batch: CheckBatch, monitor: Monitor = SILENT) -> list[Finding]:
+    """The same, of an open store."""
     findings: list[Finding] = []
-    try:
-        for dataset, record in batch.copies:
-            if monitor.stopping:
-                break
-            finding = _read(store, dataset, record, monitor)
-            if finding.state in {"lost", "corrupt"} and (absent := _absent(store, batch.volume, silent=True)):
-                finding = finding._replace(state="unreadable", reason=f"unreadable: {absent}")
-            findings.append(finding)
-        if absent := _absent(store, batch.volume, silent=False):  # nobody knows of which one the good copies were
-            findings = [one._replace(state="unreadable", reason=f"unreadable: {absent}") for one in findings]
-    finally:
-        store.close()
+    for dataset, record in batch.copies:
+        if monitor.stopping:
+            break
+        finding = _read(store, dataset, record, monitor)
+        if finding.state in {"lost", "corrupt"} and (absent := _absent(store, batch.volume, silent=True)):
+            finding = finding._replace(state="unreadable", reason=f"unreadable: {absent}")
+        findings.append(finding)
+    if absent := _absent(store, batch.volume, silent=False):  # nobody knows of which one the good copies were
+        findings = [one._replace(state="unreadable", reason=f"unreadable: {absent}") for one in findings]
     return findings
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import NamedTuple
 
-from coldchain.errors import NotFound, Occupied, StoreError
-from coldchain.model import Entry
+from coldchain.errors import FlushFailed, NotFound, Occupied, StoreError
+from coldchain.model import Digest, Entry, ProofKind
+from coldchain.steps.prove import prove
 from coldchain.stores.base import CHUNK_BYTES, Staging, Store
 
 _ATTEMPTS = 5
@@ -15,39 +18,34 @@ _MODE = 0o644
 
 
 def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> None:
-    """Write a whole file over the one that stands there, durably; raises StoreError."""
+    """Write a whole file over the one that stands there, durably, and see that it is there; raises StoreError."""
     if error := deliver_all(store, {key: lines}, owner).get(key):
         raise error
 
 
-def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) -> dict[str, StoreError]:
-    """Write whole files over those that stand there, durably, with one flush for all; returns what failed."""
+def deliver_all(
+    store: Store, texts: Mapping[str, Iterable[bytes]], owner: str, proof: ProofKind = ProofKind.CHECKSUM
+) -> dict[str, StoreError]:
+    """Write whole files over those that stand there, durably, with one flush for all; returns what failed.
+
+    Each is proved as a copy is: a disk that forgets what it was given takes manifests with it as well.
+    """
     failed: dict[str, StoreError] = {}
     try:
         staging = store.stage(owner)
     except StoreError as error:
         return dict.fromkeys(texts, error.kept())
     try:
-        staged = []
+        written: dict[str, _Written] = {}
         for key, lines in texts.items():
             try:
-                _stage(staging, key, lines)
-                staged.append(key)
+                written[key] = _stage(staging, key, lines)
             except StoreError as error:
                 failed[key] = error.kept()
         staging.flush()
-        lost: dict[str, StoreError] = {}
-        for _ in range(_ATTEMPTS):
-            standing, lost = _standing(store, staged)
-            results = staging.publish(standing)
-            lost |= {key: error for key, error in results.items() if isinstance(error, StoreError)}
-            # occupied or gone: another writer was quicker, so look and try again
-            staged = [key for key, error in lost.items() if isinstance(error, Occupied | NotFound)]
-            failed |= {key: error for key, error in lost.items() if key not in staged}
-            if not staged:
-                break
-        else:
-            failed |= {key: lost[key] for key in staged}
+        if not store.traits.proves_published:
+            failed |= _unproved(store, staging, written, proof)
+        failed |= _publish(store, staging, {key: one for key, one in written.items() if key not in failed}, proof)
     except StoreError as error:
         return failed | dict.fromkeys(texts, error.kept())
     finally:
@@ -55,15 +53,64 @@ def deliver_all(store: Store, texts: Mapping[str, Iterable[bytes]], owner: str) 
     return failed
 
 
-def _stage(staging: Staging, key: str, lines: Iterable[bytes]) -> None:
+class _Written(NamedTuple):
+    digest: Digest
+    size_bytes: int
+
+
+def _stage(staging: Staging, key: str, lines: Iterable[bytes]) -> _Written:
+    hasher, size_bytes = sha256(), 0
     sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
     try:
         for piece in _pieces(lines):
+            hasher.update(piece)
+            size_bytes += len(piece)
             sink.write(piece)
     except BaseException:
         sink.abort()
         raise
     sink.close()
+    return _Written(Digest("sha256", hasher.hexdigest()), size_bytes)
+
+
+def _publish(
+    store: Store, staging: Staging, written: Mapping[str, _Written], proof: ProofKind
+) -> dict[str, StoreError]:
+    """Let them appear over what stands there, and look again where another writer was quicker; returns what failed."""
+    failed: dict[str, StoreError] = {}
+    lost: dict[str, StoreError] = {}
+    waiting = list(written)
+    for _ in range(_ATTEMPTS):
+        standing, lost = _standing(store, waiting)
+        results = staging.publish(standing)
+        lost |= {key: result for key, result in results.items() if isinstance(result, StoreError)}
+        there = {key: result for key, result in results.items() if isinstance(result, Entry)}
+        for key, entry in there.items():
+            if entry.size_bytes != written[key].size_bytes:
+                failed[key] = FlushFailed("the stored file has another size", url=store.url, key=key)
+        if store.traits.proves_published:
+            failed |= _unproved(store, staging, {key: written[key] for key in there if key not in failed}, proof)
+        waiting = [key for key, error in lost.items() if isinstance(error, Occupied | NotFound)]
+        failed |= {key: error for key, error in lost.items() if key not in waiting}
+        if not waiting:
+            return failed
+    return failed | {key: lost[key] for key in waiting}
+
+
+def _unproved(
+    store: Store, staging: Staging, written: Mapping[str, _Written], proof: ProofKind
+) -> dict[str, StoreError]:
+    """Which of them are not there as they were written, as far as anybody can tell; none of these is left there."""
+    failed: dict[str, StoreError] = {}
+    other = "what the destination read back is not what was written"
+    for key, one in written.items():
+        try:
+            if not prove(staging, key, one.digest, proof):
+                failed[key] = FlushFailed(other, url=store.url, key=key)
+                staging.discard(key)
+        except StoreError as error:
+            failed.setdefault(key, error.kept())
+    return failed
 
 
 def fetch(store: Store, key: str) -> bytes | None:

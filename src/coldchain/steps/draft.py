@@ -50,6 +50,10 @@ class _Count:
         self.files += 1
         self.size_bytes += size_bytes
 
+    def add_all(self, tally: Tally) -> None:
+        self.files += tally.files
+        self.size_bytes += tally.size_bytes
+
     @property
     def tally(self) -> Tally:
         return Tally(self.files, self.size_bytes)
@@ -70,14 +74,18 @@ class DatasetDraft:
     gone: int = 0
     unsettled: int = 0
     """Files that wait because they are, or may be, still being written."""
-    to_read: Tally = Tally()
-    """At most: an instrument may hold some of them back."""
+    sending: _Count = field(default_factory=_Count)
     judged: Judged = field(default_factory=Judged)
 
     @property
     def selected(self) -> Tally:
         """What the job selects of it."""
         return self._selected.tally
+
+    @property
+    def to_read(self) -> Tally:
+        """At most: an instrument may hold some of it back."""
+        return self.sending.tally
 
     @property
     def kept(self) -> dict[str, Tally]:
@@ -104,7 +112,7 @@ class Draft:
     datasets: list[DatasetDraft] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     """Datasets that the job names and the source does not hold."""
-    to_read: Tally = Tally()
+    sending: _Count = field(default_factory=_Count)
     disturbing: str = ""
     """The dataset that is being acquired, while which nothing of the source is to be read."""
     _looks: Spool[tuple[int, Look]] = field(default_factory=lambda: Spool(_encode_look, _decode_look))
@@ -126,9 +134,8 @@ class Draft:
                 return
         draft.unsettled += isinstance(action, Hold)
         if isinstance(action, Send):
-            one = Tally(1, action.entry.size_bytes)
-            self.to_read += one
-            draft.to_read += one
+            self.sending.add(action.entry.size_bytes)
+            draft.sending.add(action.entry.size_bytes)
         self._waves[wave].append((len(self.datasets) - 1, action))
 
     def remember(self, look: Look) -> None:
@@ -144,8 +151,15 @@ class Draft:
             acquiring = (d.dataset.name for d in self.datasets if d.judged.verdict.condition is Condition.ACQUIRING)
             self.disturbing = next(acquiring, "")
         if any(draft.judged.verdict.unwhole or draft.judged.verdict.condition in OPEN for draft in self.datasets):
-            sends = (action for _, action in self.actions() if isinstance(action, Send))
-            self.to_read = sum((Tally(1, send.entry.size_bytes) for send in sends), Tally())
+            self.sending = _Count()
+            for _, action in self.actions():
+                if isinstance(action, Send):
+                    self.sending.add(action.entry.size_bytes)
+
+    @property
+    def to_read(self) -> Tally:
+        """What is to be read of the source."""
+        return self.sending.tally
 
     @property
     def selected(self) -> Tally:

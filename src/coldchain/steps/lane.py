@@ -13,6 +13,7 @@ from coldchain.content.digests import digest_of
 from coldchain.errors import FlushFailed, NotAFile, NotFound, Occupied, StoreError, StoreGone
 from coldchain.model import Digest, Entry, Manner, Outcome, ProofKind, State, Target, Trouble, Verified
 from coldchain.steps.begun import note
+from coldchain.steps.prove import prove
 from coldchain.stores.base import Sink, Staging, Store
 
 
@@ -154,19 +155,13 @@ class Lane:
         self._publish(staging, proved)
 
     def _prove(self, staging: Staging, file: _Finished) -> str:
-        """Read back what was staged; returns the means, or "" when the file is out of the batch."""
-        if self._proof is ProofKind.SIZE:
-            return "stat"
+        """See that it is there as it was sent; returns the means, or "" when the file is out of the batch."""
         try:
-            if self._proof is ProofKind.CHECKSUM and (vouched := staging.vouched(file.target.key)):
-                return vouched
-            with staging.read_back(file.target.key) as reader:
-                found, _ = digest_of(file.digest.algorithm, reader.chunks())
-                how = reader.how
+            how = prove(staging, file.target.key, file.digest, self._proof)
         except StoreError as error:
             self._report(file.entry, file.target, error)
             return ""
-        if found == file.digest:
+        if how:
             return how
         staging.discard(file.target.key)
         reason = "what the destination read back is not what was written"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from coldchain import __version__
 from coldchain.config.values import Job
@@ -20,6 +21,9 @@ from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
 from coldchain.stores.base import Store
 from coldchain.verdict import Condition
+
+_FEW = 5_000
+"""So many records take some three megabytes."""
 
 
 def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
@@ -47,7 +51,7 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
     names: dict[str, str] = {}
     """Those that have their manifest under a name, as the place tells names apart."""
     for dataset in datasets:
-        if next(ledger.all_records(job.name, aim.name, dataset), None) is None:
+        if not ledger.has_records(job.name, aim.name, dataset):
             continue
         header = ManifestHeader(job.name, dataset, identity.id, ledger.id, ledger.head(), now, __version__)
         sums_key, json_key = manifest_keys(job.name, dataset, job.digest)
@@ -59,13 +63,12 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
         except StoreError as error:
             yield dataset, error
             continue
-        texts[sums_key] = sums_lines(_merged(ledger, aim, header, standing), job.digest)
-        texts[json_key] = json_lines(
-            header, _merged(ledger, aim, header, standing), _units(ledger, header, standing.units)
-        )
+        listed = _Twice(partial(_merged, ledger, aim, header, standing))
+        texts[sums_key] = sums_lines(listed, job.digest)
+        texts[json_key] = json_lines(header, listed, _units(ledger, header, standing.units))
         owners |= {sums_key: dataset, json_key: dataset}
     try:
-        failed = deliver_all(aim.store, texts, writer.owner)
+        failed = deliver_all(aim.store, texts, writer.owner, job.verify)
     except StoreError as error:
         failed = dict.fromkeys(texts, error.kept())
     yield from {owners[key]: error for key, error in failed.items()}.items()
@@ -108,6 +111,26 @@ def _sealing(told: Told | None, standing: Standing, *, sealed: bool) -> Told | N
 
 def _merged(ledger: Ledger, aim: Aim, header: ManifestHeader, standing: Standing) -> Iterator[Record]:
     return heapq.merge(ledger.all_records(header.job, aim.name, header.dataset), standing.others, key=place)
+
+
+class _Twice:
+    """Records that are asked for twice, one time after the other; where they are few they are read once."""
+
+    def __init__(self, read: Callable[[], Iterator[Record]]) -> None:
+        self._read = read
+        self._few: list[Record] | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        few, self._few = self._few, None
+        return self._remembering() if few is None else iter(few)
+
+    def _remembering(self) -> Iterator[Record]:
+        few: list[Record] = []
+        for record in self._read():
+            if len(few) < _FEW:
+                few.append(record)
+            yield record
+        self._few = few if len(few) < _FEW else None
 
 
 def _units(

@@ -7,6 +7,7 @@ with it: what it had not published is swept up by the next run.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -47,11 +48,18 @@ class _Listener(SilentMonitor):
         os._exit(0)
 
 
+def polite() -> list[signal.Signals]:
+    """Those that are meant for the run."""
+    return [number for name in _POLITE if (number := getattr(signal, name, None))]
+
+
 def main() -> None:
     """Work until the run is gone."""
-    for name in _POLITE:
-        if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(100_000)  # nearly all that a batch makes is let go of with it, without being looked for
+    for number in polite():
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, polite())  # the run holds them back until here
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)  # whatever a library prints is no reply
         listener = _Listener(sys.stdin.buffer)

@@ -7,10 +7,11 @@ batch at hand; see ``coldchain.steps.worker``.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import IO, cast
@@ -21,7 +22,7 @@ from coldchain.model import Tally
 from coldchain.monitor import Monitor
 from coldchain.steps.encoding import decode_result, encode_batch
 from coldchain.steps.transfer import Batch, BatchResult, is_large, process_batch
-from coldchain.steps.worker import STOP
+from coldchain.steps.worker import STOP, polite
 
 MANY_FILES = 4_000
 """Fewer are carried before a process has begun."""
@@ -32,19 +33,40 @@ _LOOK_S = 0.1
 Carry = Callable[[Batch], BatchResult]
 
 
-@contextmanager
-def carried(to_read: Tally, workers: int, monitor: Monitor, *, anywhere: bool) -> Iterator[Carry]:
-    """Yield what carries a batch, for ``workers`` threads at once; ``anywhere``: any process can open all places."""
-    many = to_read.files >= MANY_FILES and to_read.size_bytes <= to_read.files * _SMALL_BYTES
-    with ExitStack() as stack:
-        crew: list[_Worker] = []
-        if many and anywhere and workers > 1 and sys.executable:
+class Workers:
+    """The processes of one run; they begin while it is still being planned, once it is known that they are worth it."""
+
+    def __init__(self, number: int, monitor: Monitor, *, anywhere: bool) -> None:
+        """``number``: so many threads will carry; ``anywhere``: any process can open all places."""
+        self._monitor = monitor
+        self._number = number if anywhere and number > 1 and sys.executable else 0
+        self._hired: list[_Worker] = []
+
+    def expect(self, to_read: Tally) -> None:
+        """There will be at least so much to do."""
+        if not self._hired and _are_small_and_many(to_read):
             with suppress(OSError):  # no process is to be had, no descriptor is left: threads need neither
-                crew.extend(stack.enter_context(closing(_Worker())) for _ in range(workers))
-        if len(crew) < workers:
-            yield lambda batch: process_batch(batch, monitor)
+                while len(self._hired) < self._number:
+                    self._hired.append(_Worker())
+
+    @contextmanager
+    def carrying(self, to_read: Tally) -> Iterator[Carry]:
+        """Yield what carries a batch, for all threads at once."""
+        self.expect(to_read)
+        if self._hired and len(self._hired) == self._number and _are_small_and_many(to_read):
+            with closing(_Crew(self._hired, self._monitor)) as crew:
+                yield crew.carry
         else:
-            yield stack.enter_context(closing(_Crew(crew, monitor))).carry
+            yield lambda batch: process_batch(batch, self._monitor)
+
+    def close(self) -> None:
+        """Let go of them, and wait until they are gone."""
+        for worker in self._hired:
+            worker.close()
+
+
+def _are_small_and_many(to_read: Tally) -> bool:
+    return to_read.files >= MANY_FILES and to_read.size_bytes <= to_read.files * _SMALL_BYTES
 
 
 class _Crew:
@@ -91,7 +113,8 @@ class _Worker:
         # -P: a file of the folder where the person stands is no module of ours
         words = [sys.executable, "-P", "-m", "coldchain.steps.worker"]
         unseen = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a run that Windows itself started
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=unseen)
+        with _not_interrupted():
+            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=unseen)
         self._batches, self._replies = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self._lock = Lock()
 
@@ -126,6 +149,19 @@ class _Worker:
         with self._lock:
             self._batches.write(line)
             self._batches.flush()
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """What begins here hears of no signal until it has said which ones it ignores; for us they wait a moment."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, polite())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _error(values: dict[str, str]) -> Exception:
