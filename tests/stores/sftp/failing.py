@@ -27,6 +27,7 @@ class Orders:
         self.fail_sync: BaseException | None = None
         self.stall: threading.Event | None = None
         self.writes = self.logins = 0
+        self.hang_up = 0
         self.connections: list[asyncssh.SSHServerConnection] = []
 
 
@@ -50,6 +51,12 @@ class _Doors(asyncssh.SSHServer):
 
 def _server(orders: Orders) -> Any:
     class Failing(asyncssh.SFTPServer):
+        def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+            super().__init__(chan)
+            if orders.hang_up:
+                orders.hang_up -= 1
+                orders.connections[-1].abort()
+
         def write(self, file_obj: object, offset: int, data: bytes) -> int:
             orders.writes += 1
             if orders.fail_write is not None and orders.writes > orders.after_writes:

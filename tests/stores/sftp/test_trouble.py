@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -86,7 +87,7 @@ def test_links_pipes_and_odd_names_are_shown_and_never_followed(sshd: Sshd, plac
 def test_a_place_without_rights_is_denied(own_sshd: Sshd, place: Path) -> None:
     """As a server does it that lets its users only read."""
     own_sshd.stop()
-    own_sshd.subsystem = "internal-sftp -R"
+    own_sshd.subsystem = "sftp internal-sftp -R"
     own_sshd.start()
     (place / "there").write_bytes(b"x")
     store = own_sshd.store(place)
@@ -209,6 +210,52 @@ def test_a_large_file_whose_connection_is_lost_is_worth_another_try(own_sshd: Ss
         assert len(b"".join(pieces)) < LARGE
         raise Unreliable("it had been read ahead")
     assert content_of(store, "large") == some_bytes(LARGE)
+    store.close()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_connection_that_is_lost_between_login_and_session_is_made_again(
+    sshd: Sshd, place: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """It is not a server without SFTP, though asyncssh says the same of both."""
+    left, honest = [None] * times, asyncssh.connect
+
+    async def connect(*args: Any, **named: Any) -> asyncssh.SSHClientConnection:
+        connection = await honest(*args, **named)
+        if left:
+            left.pop()
+            connection.abort()
+        return connection
+
+    store = sshd.store(place, replace(HASTY, stall_s=59))
+    carry(store, {"a": b"1"})
+    sshd.cut()
+    monkeypatch.setattr(asyncssh, "connect", connect)
+    assert content_of(store, "a") == b"1"
+    assert not left
+    store.close()
+
+
+def test_a_server_that_hangs_up_when_a_session_is_asked_for_is_asked_again(failing: Server, place: Path) -> None:
+    failing.orders.hang_up = 9
+    store = failing.store(place)
+    with pytest.raises(StoreGone, match="cannot be reached"):
+        store.volume()
+    time.sleep(HASTY.gone_s)
+    failing.orders.hang_up, failing.orders.logins = 1, 0
+    carry(store, {"a": b"1"})
+    assert failing.orders.logins == 2
+    store.close()
+
+
+@pytest.mark.parametrize(("subsystem", "sessions"), [("sftp internal-sftp", 0), ("other internal-sftp", 9)])
+def test_a_server_without_sftp_is_said_at_once(own_sshd: Sshd, place: Path, subsystem: str, sessions: int) -> None:
+    own_sshd.stop()
+    own_sshd.subsystem, own_sshd.more = subsystem, (f"MaxSessions {sessions}",)
+    own_sshd.start()
+    store = own_sshd.store(place)
+    with pytest.raises(StoreGone, match="lets this account in, but offers it no SFTP"):
+        store.volume()
     store.close()
 
 

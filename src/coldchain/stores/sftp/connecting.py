@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,11 @@ async def connect(where: Where, patience: Patience) -> Channel:
             home = await client.realpath(b".")
             channel.root = home.rstrip(b"/") + (b"/" + where.root if where.root else b"")
     except asyncssh.ChannelOpenError as error:
+        await asyncio.sleep(0)  # asyncssh notes the end of a connection a turn of the loop after it was seen
+        broken = ssh.is_closed()
         ssh.abort()
+        if broken:  # nobody refused anything
+            raise asyncssh.ConnectionLost(error.reason) from error
         raise unreachable(error, where) from error
     except BaseException:
         ssh.abort()
