@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CODE   := src tests $(wildcard benchmarks scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults soak mutants fuzz check format build lock bench peers clean
+.PHONY: help setup compiled run test faults soak mutants fuzz check format build lock bench peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -21,6 +21,11 @@ $(VENV)/.dev: requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# Tests run the command a thousand times.  Where Python keeps nothing of what it compiled (PYTHONDONTWRITEBYTECODE),
+# each of these would compile all of it anew.
+compiled: setup
+	$(BIN)/python -m compileall -q src
+
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
@@ -32,15 +37,15 @@ $(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
 run: setup  ## a demonstration: an instrument acquires, coldchain carries
 	$(BIN)/python scripts/demo.py
 
-test: setup  ## all tests, against real servers; make test ARGS="-k restore"
+test: compiled  ## all tests, against real servers; make test ARGS="-k restore"
 	scripts/install_test_servers.sh
 	$(BIN)/python -m pytest $(ARGS)
 
-faults: setup  ## the second tier of tests: power cuts, failing devices; make faults ARGS="-k power"
+faults: compiled  ## the second tier of tests: power cuts, failing devices; make faults ARGS="-k power"
 	scripts/install_test_servers.sh
 	$(BIN)/python -m pytest -m faults $(ARGS)
 
-soak: setup  ## random instruments, random faults, for as long as you like; make soak ARGS="--minutes 30 --seed 7"
+soak: compiled  ## random instruments, random faults, for as long as you like; make soak ARGS="--minutes 30 --seed 7"
 	scripts/install_test_servers.sh
 	$(BIN)/python -m scripts.soak $(ARGS)
 

@@ -29,6 +29,7 @@ class Scenario(NamedTuple):
 
 
 _SMALL = Tree(20, 20_000, 16 << 10)
+_FEW = Tree(1, 10, 100)
 SCENARIOS = (
     Scenario("small", "20,000 files of 16 KiB in 20 folders", _SMALL),
     Scenario("large", "2 files of 1 GiB", Tree(1, 2, 1 << 30)),
@@ -37,8 +38,11 @@ SCENARIOS = (
 
 
 def measure(scenario: Scenario, tools: list[Tool], source: Path, work: Path, rounds: int) -> dict[str, list[Sample]]:
-    """Every program in turn, ``rounds`` times.  A program that is missing or fails has no samples."""
-    trees.warm(source)
+    """Every program in turn, ``rounds`` times.  A program that is missing or fails has no samples.
+
+    A machine may reclaim what lay in its page cache for some seconds: so the source is read before each single run, and
+    the program carries a handful of other files first.
+    """
     samples: dict[str, list[Sample]] = {tool.name: [] for tool in tools if tool.repeats or not scenario.again}
     missing = {tool.name for tool in tools if where(tool.program) is None}
     errands: dict[str, tuple[Errand, list[str]]] = {}
@@ -49,6 +53,7 @@ def measure(scenario: Scenario, tools: list[Tool], source: Path, work: Path, rou
                     print_line(f"  {tool.name:<17} missing")
                 continue
             try:
+                _rehearse(tool, source.parent, work / f"rehearsal-{scenario.name}-{tool.program}-{number}")
                 sample = (
                     _again(scenario, tool, source, work, errands)
                     if scenario.again
@@ -67,6 +72,7 @@ def _first(scenario: Scenario, tool: Tool, source: Path, work: Path, number: int
     """Into a new folder.  Small files stay till the end (``measuring.wait_for_quiet``), large ones make room."""
     errand = _errand(work / f"{scenario.name}-{tool.program}-{number}", source)
     command = tool.prepare(errand)
+    trees.warm(source)
     settle_disk()
     sample = timed(command, errand.folder / "log")
     _check_there(scenario, errand, tool)
@@ -86,10 +92,17 @@ def _again(
         errands[tool.name] = errand, command
         trees.warm(source)
     errand, command = errands[tool.name]
+    trees.warm(source)
     settle_disk()
     sample = timed(command, errand.folder / "log")
     _check_there(scenario, errand, tool)
     return sample
+
+
+def _rehearse(tool: Tool, sources: Path, folder: Path) -> None:
+    """Once with a few files, outside of the time: what is loaded of the program lies in the page cache then."""
+    errand = _errand(folder, trees.make(sources, _FEW))
+    timed(tool.prepare(errand), errand.folder / "log")
 
 
 def _errand(folder: Path, source: Path) -> Errand:

@@ -18,9 +18,11 @@ import gc
 import importlib
 import inspect
 import os
+import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -70,6 +72,7 @@ class Plugin:
 
     def __init__(self, targets: list[Path], limits: argparse.Namespace, tell: Callable[[str], None]) -> None:
         self.targets, self.limits, self.tell = targets, limits, tell
+        self.wanted = _wanted(targets, limits)
         self.failed = False
         self.finished = False
         self.found: Counter[tuple[str, str]] = Counter()
@@ -96,7 +99,7 @@ class Plugin:
         gc.collect()
         gc.freeze()
         tasks = [task for target in self.targets for task in _tasks(target)]
-        tasks = [task for task in tasks if task.line in (self.limits.lines or [task.line])]
+        tasks = [task for task in tasks if self.wanted is None or (task.module, task.line) in self.wanted]
         if unknown := {task.function for task in tasks} - functions.keys():
             raise session.Interrupted(f"never loaded, so that no test could see a mutant of it: {sorted(unknown)}")
         self.tell(f"{len(tasks)} mutants")
@@ -300,6 +303,25 @@ def _files(names: list[str]) -> list[Path]:
     return found
 
 
+def _wanted(targets: list[Path], limits: argparse.Namespace) -> set[tuple[str, int]] | None:
+    """The modules and lines to be searched, or None for all."""
+    if not limits.lines and not limits.since:
+        return None
+    return {
+        (str(file.relative_to("src/coldchain")), line)
+        for file in targets
+        for line in limits.lines or _changed(file, limits.since)
+    }
+
+
+def _changed(file: Path, commit: str) -> Iterator[int]:
+    """The lines of a module that are not as they were in that commit."""
+    command = ["git", "-C", str(PROJECT), "diff", "--unified=0", "--no-ext-diff", commit, "--", str(file)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for first, count in re.findall(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", said, re.MULTILINE):
+        yield from range(int(first), int(first) + int(count or 1))
+
+
 def _rows(plugin: Plugin, known: Collection[str]) -> Iterator[str]:
     yield "| module | mutants | killed | survivors |"
     for module in sorted({module for module, _ in plugin.found}):
@@ -318,7 +340,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     arguments.add_argument("modules", nargs="+", help="files or folders below src/coldchain")
     arguments.add_argument("--tests", nargs="*", default=list(TESTS), help="files or folders below tests")
-    arguments.add_argument("--lines", nargs="*", type=int, help="only what stands in these lines")
+    lines = arguments.add_mutually_exclusive_group()
+    lines.add_argument("--lines", nargs="*", type=int, help="only what stands in these lines")
+    lines.add_argument("--since", metavar="COMMIT", help="only what stands in lines that changed since then")
     arguments.add_argument("--budget-s", type=float, default=60.0, help="at most so much of usual time for a mutant")
     arguments.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="so many at once")
     chosen = arguments.parse_args()
