@@ -9,9 +9,10 @@ import pytest
 
 from coldchain.config.values import Destination, Job
 from coldchain.errors import StoreError, UsageError
-from coldchain.model import Tally
-from coldchain.monitor import SilentMonitor
+from coldchain.model import State, Tally, Trouble
+from coldchain.monitor import Monitor, SilentMonitor
 from coldchain.operate.restore import RestoreReport, Wanted, restore_dataset
+from coldchain.steps.transfer import Batch, BatchResult, process_batch
 from tests.faults.world import World
 
 CONTENTS = {"run/a": b"a" * 10, "run/b": b"b" * 20, "run/sub/c": b"c" * 30}
@@ -182,3 +183,36 @@ def test_copies_with_digests_of_two_kinds_come_back_together(world: World, back:
     report = restore(world, back)
     assert report.exit_code == 0
     assert found(back) == CONTENTS | {"run/b2": b"with another digest"}
+
+
+@pytest.mark.parametrize(
+    ("only", "failures", "asked"),
+    [
+        ("", 1, ["nas", "tape"]),
+        ("", 3, ["nas", "tape", "nas", "tape"]),
+        ("", 99, ["nas", "tape", "nas", "tape"]),
+        ("nas", 1, ["nas", "nas"]),
+        ("nas", 2, ["nas", "nas", "nas"]),
+        ("nas", 99, ["nas", "nas", "nas"]),
+    ],
+)
+def test_where_trouble_may_pass_the_same_place_is_asked_again_after_the_others(
+    world: World, back: Path, monkeypatch: pytest.MonkeyPatch, only: str, failures: int, asked: list[str]
+) -> None:
+    names: list[str] = []
+
+    def failing(batch: Batch, monitor: Monitor) -> BatchResult:
+        names.append(batch.source.name)
+        if len(names) > failures:
+            return process_batch(batch, monitor)
+        sends = (send.entry for send in batch.sends)
+        return BatchResult(
+            [Trouble("restore", one.path, one.size_bytes, State.FAILED, "it broke", again=True) for one in sends]
+        )
+
+    monkeypatch.setattr("coldchain.operate.restore.process_batch", failing)
+    report = restore(world, back, **({"origin": only} if only else {}))
+    assert names == asked
+    assert report.exit_code == (0 if failures < len(asked) else 3)
+    assert found(back) == (CONTENTS if failures < len(asked) else {})
+    assert set(reasons(report).values()) == (set() if failures < len(asked) else {f"{asked[-1]}: it broke"})

@@ -140,7 +140,7 @@ def test_no_write_goes_through_a_folder_that_is_swapped(lab: Lab, outside: Path)
         for number in range(300):
             store = open_store(Place("here", str(lab.source)))
             with suppress(StoreError):
-                deliver(store, f"run/new{number}", [b"x"], "a" * 8)
+                deliver(store, f"run/new{number}", lambda: [b"x"], "a" * 8)
                 written += 1
             store.close()
     assert written

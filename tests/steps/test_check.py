@@ -12,6 +12,7 @@ from coldchain.model import Digest, Place, ProofKind, Record
 from coldchain.steps.check import CheckBatch, check_copies
 from coldchain.testing import FaultyStore, MemoryStore
 from coldchain.testing.contract.acts import carry
+from coldchain.testing.wrapping import Verb
 
 Harm = Callable[[FaultyStore, str], None]
 CONTENTS = {"run/a": b"a" * 10, "run/b": b"b" * 20, "run/c": b"c" * 30}
@@ -64,8 +65,17 @@ def test_each_copy_is_judged_by_itself(place: FaultyStore) -> None:
 
 @pytest.mark.parametrize("error", [Unreliable, Denied, StoreGone])
 def test_what_cannot_be_read_is_neither_good_nor_wrong(place: FaultyStore, error: type[Unreliable]) -> None:
-    place.fail("store.read", error, keys=["run/b"])
+    place.fail("store.read", error, keys=["run/b"], forever=True)
     assert states(place, place.volume()) == ["good", "unreadable", "good"]
+
+
+@pytest.mark.parametrize("verb", ["store.read", "reader.chunk"])
+def test_a_copy_is_read_once_more_where_trouble_may_pass(place: FaultyStore, verb: Verb) -> None:
+    place.fail(verb, Unreliable, keys=["run/b"])
+    assert states(place, place.volume()) == ["good", "good", "good"]
+    assert [call.key for call in place.calls if call.verb == "store.read"] == ["run/a", "run/b", "run/b", "run/c"]
+    place.fail("store.read", Denied, keys=["run/b"])
+    assert states(place, place.volume()) == ["good", "unreadable", "good"], "that does not pass"
 
 
 @pytest.mark.parametrize("harm", [lose, corrupt])

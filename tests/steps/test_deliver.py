@@ -7,6 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,18 @@ from coldchain.model import ProofKind
 from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.store import LocalStore
+from coldchain.stores.wrapped.retrying import Patience
 from coldchain.testing.faulty import FaultyStore
 from coldchain.testing.lying import Lie, LyingStore
 from coldchain.testing.memory import MemoryStore
 from coldchain.testing.wrapping import Verb
+
+TRIES = 3
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coldchain.steps.deliver._PATIENCE", Patience(TRIES - 1, sleep=lambda _: None))
 
 
 @pytest.fixture
@@ -32,14 +41,14 @@ def memory() -> Iterator[MemoryStore]:
 def test_a_file_is_delivered_over_the_one_that_stands_there(memory: MemoryStore) -> None:
     assert fetch(memory, "a") is None
     for lines in ([b"first\n"], [b"x" * 1000 + b"\n"] * (CHUNK_BYTES // 500), []):
-        deliver(memory, "a", lines, "me")
+        deliver(memory, "a", partial(list, lines), "me")
         assert fetch(memory, "a") == memory.get("a") == b"".join(lines)
     assert [entry.path for entry in memory.list()] == ["a"]
 
 
 def test_p04_what_is_delivered_is_flushed_before_it_gets_its_name(memory: MemoryStore) -> None:
     store = FaultyStore(memory)
-    deliver(store, "a", [b"text"], "me")
+    deliver(store, "a", lambda: [b"text"], "me")
     verbs = [call.verb for call in store.calls]
     assert verbs.index("sink.close") < verbs.index("staging.flush") < verbs.index("staging.publish")
 
@@ -53,20 +62,37 @@ def test_what_could_not_be_delivered_is_told_and_the_old_one_stays(
 ) -> None:
     memory.put("a", b"old")
     store = FaultyStore(memory)
-    store.fail(verb, error)
+    store.fail(verb, error, forever=True)
     with pytest.raises(error):
-        deliver(store, "a", [b"new"], "me")
+        deliver(store, "a", lambda: [b"new"], "me")
     assert memory.get("a") == b"old"
     assert [entry.path for entry in memory.list()] == ["a"], "nothing is left behind"
 
 
 def test_one_file_that_fails_keeps_no_other_from_arriving(memory: MemoryStore) -> None:
     store = FaultyStore(memory)
-    store.fail("sink.write", Unreliable, keys=["b"])
+    store.fail("sink.write", FlushFailed, keys=["b"], forever=True)
     store.fail("publish.key", Denied, keys=["c"])
-    failed = deliver_all(store, {key: [key.encode()] for key in "abcd"}, "me")
-    assert {key: type(error) for key, error in failed.items()} == {"b": Unreliable, "c": Denied}
+    failed = deliver_all(store, {key: partial(list, [key.encode()]) for key in "abcd"}, "me")
+    assert {key: type(error) for key, error in failed.items()} == {"b": FlushFailed, "c": Denied}
     assert [entry.path for entry in memory.list()] == ["a", "d"]
+
+
+@pytest.mark.parametrize("verb", ["store.stage", "sink.write", "staging.flush", "store.stat", "publish.key"])
+@pytest.mark.parametrize("times", range(1, TRIES + 1))
+def test_trouble_that_passes_is_outlasted(memory: MemoryStore, verb: Verb, times: int) -> None:
+    memory.put("b", b"old")
+    store = FaultyStore(memory)
+    for nth in range(1, times + 1):
+        store.fail(verb, Unreliable, nth=nth, keys=None if verb in {"store.stage", "staging.flush"} else ["b"])
+    failed = deliver_all(store, {key: partial(list, [key.encode()]) for key in "abc"}, "me")
+    contents = {entry.path: memory.get(entry.path) for entry in memory.list()}
+    if times < TRIES:
+        assert (failed, contents) == ({}, {"a": b"a", "b": b"b", "c": b"c"})
+    else:
+        assert {type(error) for error in failed.values()} == {Unreliable}
+        assert contents.keys() | failed.keys() == set("abc")
+        assert contents["b"] == (b"old" if "b" in failed else b"b"), "nothing is half written"
 
 
 @pytest.mark.parametrize("lie", [Lie.FLIP, Lie.CUT, Lie.DROP])
@@ -74,33 +100,33 @@ def test_one_file_that_fails_keeps_no_other_from_arriving(memory: MemoryStore) -
 def test_p08_what_the_place_did_not_keep_never_gets_the_name(memory: MemoryStore, lie: Lie, proof: ProofKind) -> None:
     memory.put("b", b"old")
     store = LyingStore(memory)
-    store.lie(lie, keys=["b"], times=1)
-    failed = deliver_all(store, {key: [key.encode()] for key in "abc"}, "me", proof)
+    store.lie(lie, keys=["b"], times=1 if lie is Lie.DROP else TRIES)
+    failed = deliver_all(store, {key: partial(list, [key.encode()]) for key in "abc"}, "me", proof)
     assert [(key, type(error)) for key, error in failed.items()] == [
         ("b", NotFound if lie is Lie.DROP else FlushFailed)
     ]
     assert (memory.get("a"), memory.get("b"), memory.get("c")) == (b"a", b"old", b"c")
     assert [entry.path for entry in memory.list()] == ["a", "b", "c"], "nothing is left behind"
-    assert deliver_all(store, {"b": [b"new"]}, "me", proof) == {}
+    assert deliver_all(store, {"b": lambda: [b"new"]}, "me", proof) == {}
     assert memory.get("b") == b"new"
 
 
 def test_who_wants_sizes_only_has_nothing_read_back(memory: MemoryStore) -> None:
     store = FaultyStore(memory)
-    assert deliver_all(store, {"a": [b"a"]}, "me", ProofKind.SIZE) == {}
+    assert deliver_all(store, {"a": lambda: [b"a"]}, "me", ProofKind.SIZE) == {}
     assert "staging.read_back" not in [call.verb for call in store.calls]
-    deliver(store, "a", [b"a"], "me")
+    deliver(store, "a", lambda: [b"a"], "me")
     assert [call.verb for call in store.calls].count("staging.read_back") == 1
 
 
 def test_a_name_that_another_writer_takes_is_tried_again_and_given_up_with_an_error(memory: MemoryStore) -> None:
     store = FaultyStore(memory)
     store.fail("publish.key", Occupied)
-    deliver(store, "a", [b"text"], "me")
+    deliver(store, "a", lambda: [b"text"], "me")
     assert memory.get("a") == b"text"
     store.fail("publish.key", Occupied, forever=True)
     with pytest.raises(Occupied):
-        deliver(store, "a", [b"later"], "me")
+        deliver(store, "a", lambda: [b"later"], "me")
     assert memory.get("a") == b"text"
 
 
@@ -114,7 +140,7 @@ def test_what_is_too_large_to_be_one_of_ours_is_not_read(memory: MemoryStore) ->
 
 def test_one_name_that_a_folder_has_costs_only_itself(memory: MemoryStore) -> None:
     memory.put("m/two.json/in the way", b"")
-    failed = deliver_all(memory, {"m/one.json": [b"1"], "m/two.json": [b"2"]}, "me")
+    failed = deliver_all(memory, {"m/one.json": lambda: [b"1"], "m/two.json": lambda: [b"2"]}, "me")
     assert set(failed) == {"m/two.json"}
     assert memory.get("m/one.json") == b"1"
 
@@ -124,10 +150,10 @@ def test_a_place_that_does_not_answer_is_not_asked_for_every_name(memory: Memory
     """Each of a hundred manifests would wait as long as the first."""
     store = FaultyStore(memory)
     store.fail("store.stat", error, forever=True)
-    failed = deliver_all(store, {f"m/{number}.json": [b"1"] for number in range(100)}, "me")
+    failed = deliver_all(store, {f"m/{number}.json": lambda: [b"1"] for number in range(100)}, "me")
     assert len(failed) == 100
     assert {type(one) for one in failed.values()} == {error}
-    assert sum(call.verb == "store.stat" for call in store.calls) == 1
+    assert sum(call.verb == "store.stat" for call in store.calls) == (1 if error is StoreGone else TRIES)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what is open")
@@ -140,7 +166,7 @@ def test_errors_that_are_kept_hold_no_folder_of_a_disk_open(tmp_path: Path) -> N
     place.rmdir()
     gc.disable()
     try:
-        failed = deliver_all(store, {"a/b": [b"text"]}, "me")
+        failed = deliver_all(store, {"a/b": lambda: [b"text"]}, "me")
         store.close()
         opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_there(fd)]
     finally:

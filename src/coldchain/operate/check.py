@@ -275,7 +275,7 @@ def _target(aim: Aim, finding: Finding, run: int, owner: str) -> Target:
         return Target(aim.name, record.key, Manner.NEW, reason)
     try:
         with aim.store.read(record.key) as reader:
-            deliver(aim.store, f"{OWN_FOLDER}/set-aside/{run}/{record.key}", map(bytes, reader.chunks()), owner)
+            deliver(aim.store, f"{OWN_FOLDER}/set-aside/{run}/{record.key}", lambda: map(bytes, reader.chunks()), owner)
     except NotFound:
         return Target(aim.name, record.key, Manner.NEW, reason)
     except StoreError:

@@ -19,6 +19,7 @@ from coldchain.errors import NotFound, StoreError, UsageError, from_os_error
 from coldchain.ledger.ledger import Ledger
 from coldchain.model import Manner, Outcome, Place, ProofKind, Record, Send, State, Tally, Target, Trouble, Verified
 from coldchain.monitor import Monitor, Surroundings
+from coldchain.operate.carry import ATTEMPTS
 from coldchain.steps.transfer import Batch, BatchResult, Expected, process_batch
 from coldchain.stores.base import open_store
 
@@ -83,13 +84,16 @@ class _Copy(NamedTuple):
 
     path: str
     places: tuple[tuple[str, Record], ...]
+    tries: int = ATTEMPTS
+    """How often trouble that may pass is borne, before the place where it was met counts no more."""
 
 
 def restore_dataset(job: Job, ledger: Ledger, wanted: Wanted, around: Surroundings) -> RestoreReport:
     """Bring files back under the paths that they had below the source; each is checked against its record (P15).
 
     A file that is already there and equal counts as restored; another one is left alone, unless ``overwrite`` is said.
-    A copy that is gone or wrong is taken from the next destination.
+    A copy that is gone or wrong is taken from the next destination; where trouble may pass, the same one is asked again
+    after the others.
     """
     report = RestoreReport(job.name, wanted.dataset, str(wanted.folder))
     places = _origins(job, ledger, wanted)
@@ -204,7 +208,9 @@ class _Bringing:
                 entry = self._stores[name].stat(record.key)
                 target = self._where(copy.path, record)
             except StoreError as error:
-                troubles.append(Trouble(_HERE, record.key, record.size_bytes, State.FAILED, error.reason))
+                troubles.append(
+                    Trouble(_HERE, record.key, record.size_bytes, State.FAILED, error.reason, error.temporary)
+                )
                 continue
             sends.append(Send(entry, (target,)))
             expected.append(Expected(record.digest, record.source_mtime_ns, record.mode))
@@ -242,5 +248,8 @@ class _Bringing:
             self._report.troubles.pop(copy.path, None)
             return
         self._report.troubles[copy.path] = outcome._replace(path=copy.path, reason=f"{name}: {outcome.reason}")
-        if len(copy.places) > 1 and outcome.state is not State.REFUSED:
-            again.append(copy._replace(places=copy.places[1:]))
+        others, tries = copy.places[1:], copy.tries - outcome.again
+        if outcome.again and tries > 0:
+            others += copy.places[:1]
+        if others and outcome.state is not State.REFUSED:
+            again.append(copy._replace(places=others, tries=tries))

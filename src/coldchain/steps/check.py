@@ -15,6 +15,10 @@ from coldchain.errors import NotAFile, NotFound, StoreError
 from coldchain.model import Digest, Place, Record
 from coldchain.monitor import SILENT, Monitor
 from coldchain.stores.base import Store, open_store
+from coldchain.stores.wrapped.retrying import Patience
+
+_PATIENCE = Patience(retries=1)
+"""A link may have broken; whoever asks a disk that is dying again and again kills it."""
 
 
 class Finding(NamedTuple):
@@ -62,10 +66,12 @@ def check_copies(store: Store, batch: CheckBatch, monitor: Monitor = SILENT) -> 
 
 
 def _read(store: Store, dataset: str, record: Record, monitor: Monitor) -> Finding:
-    try:
+    def look() -> tuple[Digest, int, str]:
         with store.read(record.key, past_cache=True) as reader:
-            found, size_bytes = digest_of(record.digest.algorithm, reader.chunks())
-            how = reader.how
+            return *digest_of(record.digest.algorithm, reader.chunks()), reader.how
+
+    try:
+        found, size_bytes, how = _PATIENCE.outlast(look)
     except (NotFound, NotAFile) as error:
         return Finding(dataset, record, "lost", f"lost: {error.reason}")
     except StoreError as error:

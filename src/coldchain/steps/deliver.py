@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -10,26 +10,43 @@ from coldchain.errors import FlushFailed, NotFound, Occupied, StoreError
 from coldchain.model import Digest, Entry, ProofKind
 from coldchain.steps.prove import prove
 from coldchain.stores.base import CHUNK_BYTES, Staging, Store
+from coldchain.stores.wrapped.retrying import Patience
 
+Text = Callable[[], Iterable[bytes]]
+"""Begins to tell what shall stand in a file; asked again for another try."""
+_PATIENCE = Patience(retries=2)
 _ATTEMPTS = 5
 _LIMIT_BYTES = 16 << 20
 _MODE = 0o644
 """Everybody who can read the data can read how to check them (P9)."""
 
 
-def deliver(store: Store, key: str, lines: Iterable[bytes], owner: str) -> None:
+def deliver(store: Store, key: str, text: Text, owner: str) -> None:
     """Write a whole file over the one that stands there, durably, and see that it is there; raises StoreError."""
-    if error := deliver_all(store, {key: lines}, owner).get(key):
+    if error := deliver_all(store, {key: text}, owner).get(key):
         raise error
 
 
 def deliver_all(
-    store: Store, texts: Mapping[str, Iterable[bytes]], owner: str, proof: ProofKind = ProofKind.CHECKSUM
+    store: Store, texts: Mapping[str, Text], owner: str, proof: ProofKind = ProofKind.CHECKSUM
 ) -> dict[str, StoreError]:
     """Write whole files over those that stand there, durably, with one flush for all; returns what failed.
 
-    Each is proved as a copy is: a disk that forgets what it was given takes manifests with it as well.
+    Each is proved as a copy is: a disk that forgets what it was given takes manifests with it as well.  And as a copy
+    is, it is written anew after trouble that may pass.
     """
+    failed = _deliver_once(store, texts, owner, proof)
+    for tried in range(_PATIENCE.retries):
+        again = {key: texts[key] for key, error in failed.items() if error.temporary}
+        if not again:
+            break
+        _PATIENCE.wait(tried)
+        failed = {key: error for key, error in failed.items() if key not in again}
+        failed |= _deliver_once(store, again, owner, proof)
+    return failed
+
+
+def _deliver_once(store: Store, texts: Mapping[str, Text], owner: str, proof: ProofKind) -> dict[str, StoreError]:
     failed: dict[str, StoreError] = {}
     try:
         staging = store.stage(owner)
@@ -37,9 +54,9 @@ def deliver_all(
         return dict.fromkeys(texts, error.kept())
     try:
         written: dict[str, _Written] = {}
-        for key, lines in texts.items():
+        for key, text in texts.items():
             try:
-                written[key] = _stage(staging, key, lines)
+                written[key] = _stage(staging, key, text())
             except StoreError as error:
                 failed[key] = error.kept()
         staging.flush()
@@ -62,7 +79,7 @@ def _stage(staging: Staging, key: str, lines: Iterable[bytes]) -> _Written:
     hasher, size_bytes = sha256(), 0
     sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
     try:
-        for piece in _pieces(lines):
+        for piece in pieces(lines):
             hasher.update(piece)
             size_bytes += len(piece)
             sink.write(piece)
@@ -143,7 +160,7 @@ def _standing(store: Store, keys: Iterable[str]) -> tuple[dict[str, Entry | None
     return found, odd
 
 
-def _pieces(lines: Iterable[bytes]) -> Iterable[bytes]:
+def pieces(lines: Iterable[bytes]) -> Iterable[bytes]:
     """Join short lines into chunks."""
     waiting: list[bytes] = []
     size_bytes = 0

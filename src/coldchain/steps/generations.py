@@ -12,13 +12,14 @@ from coldchain.errors import NotFound, Occupied, StoreError
 from coldchain.ledger.manifest import ManifestHeader, Told, generation_key, sums_lines
 from coldchain.ledger.manifest_read import lines_of, read_manifest, read_whole_manifest
 from coldchain.model import Entry, Record
-from coldchain.stores.base import CHUNK_BYTES, Store
+from coldchain.steps.deliver import Text, pieces
+from coldchain.stores.base import Store
 
 _MODE = 0o644
 _ATTEMPTS = 5
 
-Texts = Mapping[str, Callable[[], Iterator[bytes]]]
-"""Contents by key, each made anew whenever it is asked for."""
+Texts = Mapping[str, Text]
+"""By key."""
 
 
 @dataclass(slots=True)
@@ -156,7 +157,7 @@ def _write_new(store: Store, texts: Texts, owner: str) -> None:
         for key, make in texts.items():
             sink = staging.open(key, Entry(key, 0, 0, mode=_MODE))
             try:
-                for piece in _pieces(make()):
+                for piece in pieces(make()):
                     sink.write(piece)
             except BaseException:
                 sink.abort()
@@ -167,15 +168,3 @@ def _write_new(store: Store, texts: Texts, owner: str) -> None:
     for result in results.values():
         if isinstance(result, StoreError) and not isinstance(result, (Occupied, NotFound)):
             raise result
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join short lines into chunks."""
-    waiting = bytearray()
-    for line in lines:
-        waiting += line
-        if len(waiting) >= CHUNK_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
-    if waiting:
-        yield bytes(waiting)

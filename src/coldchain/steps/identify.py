@@ -136,7 +136,7 @@ def admit_destination(
         identity = found or known or Identity(uuid.uuid4().hex, now, ())
         writers = (*(other for other in identity.writers if other != me), me)
         admitted = replace(identity, writers=writers, names=store.probe_names().as_json())
-        deliver(store, MARKER, [marker_text(admitted)], writer.owner)
+        deliver(store, MARKER, lambda: [marker_text(admitted)], writer.owner)
     except StoreError as error:
         raise DestinationAbsent(
             f"{destination.name}: {destination.place.url} cannot be marked: {error.reason}"

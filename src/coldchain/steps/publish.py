@@ -15,7 +15,7 @@ from coldchain.errors import ManifestDamaged, Occupied, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, Told, json_lines, manifest_keys, quote_dataset, sums_lines
 from coldchain.model import OWN_FOLDER, Record
-from coldchain.steps.deliver import deliver, deliver_all, fetch
+from coldchain.steps.deliver import Text, deliver, deliver_all, fetch
 from coldchain.steps.generations import Standing, keep_generation, place, read_standing
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
@@ -46,7 +46,7 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
     identity = ledger.destination(job.name, aim.name)
     if identity is None or not datasets:
         return
-    texts: dict[str, Iterator[bytes]] = {}
+    texts: dict[str, Text] = {}
     owners: dict[str, str] = {}
     names: dict[str, str] = {}
     """Those that have their manifest under a name, as the place tells names apart."""
@@ -64,8 +64,8 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
             yield dataset, error
             continue
         listed = _Twice(partial(_merged, ledger, aim, header, standing))
-        texts[sums_key] = sums_lines(listed, job.digest)
-        texts[json_key] = json_lines(header, listed, _units(ledger, header, standing.units))
+        texts[sums_key] = partial(sums_lines, listed, job.digest)
+        texts[json_key] = partial(_json_lines, ledger, header, listed, standing)
         owners |= {sums_key: dataset, json_key: dataset}
     try:
         failed = deliver_all(aim.store, texts, writer.owner, job.verify)
@@ -91,7 +91,7 @@ def _prepared(
     except ManifestDamaged:
         aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{key}"
         with aim.store.read(key) as reader:
-            deliver(aim.store, aside, map(bytes, reader.chunks()), writer.owner)
+            deliver(aim.store, aside, lambda: map(bytes, reader.chunks()), writer.owner)
         standing = Standing()
         told = _sealing(told, standing, sealed=sealed)
     return replace(header, acquisition=told), standing
@@ -107,6 +107,10 @@ def _sealing(told: Told | None, standing: Standing, *, sealed: bool) -> Told | N
     stays = standing.sealed and not standing.differs and not standing.others
     whole = told.verdict.condition is Condition.COMPLETE and (sealed or stays)
     return replace(told, generation=standing.told.generation if standing.told else 1, sealed=whole)
+
+
+def _json_lines(ledger: Ledger, header: ManifestHeader, listed: _Twice, standing: Standing) -> Iterator[bytes]:
+    return json_lines(header, listed, _units(ledger, header, standing.units))
 
 
 def _merged(ledger: Ledger, aim: Aim, header: ManifestHeader, standing: Standing) -> Iterator[Record]:
@@ -178,7 +182,7 @@ def leave_word(store: Store, writer: Writer, word: Mapping[str, object]) -> None
         text = _agent_text(writer, jobs)
     except RecursionError:  # what can be read can be too deep to be written
         text = _agent_text(writer, {writer.job: dict(word)})
-    deliver(store, key, [text], writer.owner)
+    deliver(store, key, lambda: [text], writer.owner)
 
 
 def _agent_text(writer: Writer, jobs: Mapping[str, object]) -> bytes:

@@ -31,8 +31,8 @@ class Server:
     client: Any = field(repr=False)
     process: Any = field(repr=False, default=None)
 
-    def container(self) -> str:
-        """A new container."""
+    def bucket(self) -> str:
+        """A new container, which others call a bucket."""
         name = f"test-{uuid.uuid4().hex[:16]}"
         self.client.create_container(name)
         return name

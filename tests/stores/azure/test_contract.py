@@ -21,7 +21,7 @@ class TestContainer(StoreContract):
     @pytest.fixture
     def store(self, azurite: Server) -> Iterator[Store]:
         self.server = azurite
-        container = azurite.container()
+        container = azurite.bucket()
         yield azurite.store(container, self.folder, **self.options)
         azurite.remove(container)
 

@@ -19,7 +19,7 @@ class TestRuns(Runs):
     @pytest.fixture
     def place(self, azurite: Server) -> Iterator[Place]:
         self.server = azurite
-        container = azurite.container()
+        container = azurite.bucket()
         yield Place("nas", f"az://{container}/data", tuple(azurite.options().items()))
         azurite.remove(container)
 

@@ -59,7 +59,7 @@ WRONG = b64encode(b"CANARY-7f3-wrong-key").decode()
 
 @pytest.fixture
 def container(azurite: Server) -> Iterator[str]:
-    name = azurite.container()
+    name = azurite.bucket()
     yield name
     azurite.remove(name)
 
@@ -218,7 +218,7 @@ def test_a_server_that_is_not_there_is_gone(container: str) -> None:
 def test_a_server_that_dies_in_an_upload_is_gone(tmp_path: Path) -> None:
     serving = served(program(), tmp_path)
     server = next(serving)
-    store = server.store(server.container(), **IN_BLOCKS)
+    store = server.store(server.bucket(), **IN_BLOCKS)
     with staging_of(store) as staging:
         sink = staging.open("run/large", entry_for("run/large", LARGE))
         sink.write(LARGE[: 600 << 10])

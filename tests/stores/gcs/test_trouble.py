@@ -24,6 +24,7 @@ from coldchain.errors import (
     StoreGone,
     Unreliable,
 )
+from coldchain.stores.gcs.session import Session
 from coldchain.stores.gcs.store import GcsStore
 from coldchain.stores.gcs.trouble import judge
 from coldchain.testing.contract.acts import carry, content_of, entry_for, everything, put_in, some_bytes, staging_of
@@ -270,3 +271,13 @@ def test_a_time_to_wait_that_is_none_is_no_reason_to_fail() -> None:
         response.headers["Retry-After"] = said
         busy: Any = api.ServiceUnavailable
         assert judge(busy("busy", response=response), url="gs://b", key="k").asked_s == asked_s
+
+
+def test_a_server_that_ends_an_upload_before_all_was_sent_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fake-gcs-server makes an empty object of it when it is asked how much arrived, and that was nothing yet."""
+    monkeypatch.setattr(Session, "_put", lambda *_: None)
+    session = Session("http://127.0.0.1:9", "", 4, HASTY, lambda error: judge(error, url="gs://bucket", key="a"))
+    session.write(b"12345678")
+    with pytest.raises(Unreliable, match="a part of the file"):
+        session.finish()
+    session.close(published=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from coldchain.config.credentials import account_at
 from coldchain.errors import ConfigurationError
@@ -38,7 +38,7 @@ _FOLDERS = Habit(renames=True)
 _HABITS = {
     **dict.fromkeys(("file", "local", "sftp", "ssh", "smb", "hdfs", "arrow_hdfs", "webhdfs"), _FOLDERS),
     "ftp": Habit(renames=True, spools=True),
-    "webdav": Habit(renames=True, trims=True, forbidden="#?%\\"),
+    "webdav": Habit(renames=True, trims=True),
 }
 
 
@@ -110,7 +110,17 @@ def open_filesystem(place: Where) -> tuple[Any, str]:
     if place.protocol == "webdav":
         settings.pop("skip_instance_cache")
         settings.pop("use_listings_cache")
+        fs = kind(**settings)
+        _quote_paths(fs.client)
+        return fs, root
     return kind(**settings), root
+
+
+def _quote_paths(client: Any) -> None:
+    """webdav4 hands paths to httpx, which takes a ``%`` for that of a quoted character, and refuses ``#`` and ``?``."""
+    if "join_url" not in vars(client):  # fsspec hands out the same file system again
+        join: Any = client.join_url
+        client.join_url = lambda path, *more, **named: join(quote(path), *more, **named)
 
 
 def _settings(kind: Any, place: Where) -> tuple[str, dict[str, Any]]:

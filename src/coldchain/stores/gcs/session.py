@@ -113,6 +113,8 @@ class Session:
                     have = self._put(memoryview(part)[at - offset :], {"Content-Range": span, **headers})
                 else:
                     have = self._put(b"", {"Content-Range": f"bytes */{'*' if total is None else total}"})
+                if have is None and total is None:
+                    raise Unreliable("the server made an object of a part of the file")
                 at = end if have is None else have
                 sure = True
                 if not offset <= at <= end:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import unicodedata
 from typing import TYPE_CHECKING
 
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.names import NameRules
+from coldchain.stores.probing import abandoned, is_probing_folder, probing_folder
 
 if TYPE_CHECKING:
     from coldchain.stores.local.base import LocalRoot
@@ -29,8 +29,6 @@ _RESERVED = ("CON", "nul.txt")
 _DOT, _SPACE = "dot.", "space "
 _INVALID = os.fsdecode(b"i\xe9\xff") if os.name == "posix" else "i\udce9\udcff"
 _LIMIT = 255
-_ABANDONED_S = 600
-"""A probe takes seconds."""
 _LONG, _LONG_UTF_16 = "n" * _LIMIT, "\u4e2d" * _LIMIT  # the second: 765 bytes of UTF-8, 255 units of UTF-16
 _NAMES = (
     *(_PLAIN, _UMLAUT, _COMPOSED, *_SPECIAL.values(), _CONTROL),
@@ -48,7 +46,7 @@ _REFUSALS = frozenset(
 def probe_names(root: LocalRoot) -> NameRules:
     """Find out; raises OSError when the place cannot be written or is in trouble, and leaves nothing behind."""
     made = root.make_folders(OWN_FOLDER)
-    folder = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+    folder = probing_folder()
     try:
         root.make_folders(folder)
         try:
@@ -117,12 +115,11 @@ def _longest(root: LocalRoot, folder: str) -> int:
 
 
 def _sweep(root: LocalRoot, mine: str) -> None:
-    """Remove what probes left that were killed; a young folder may be that of another host, which is at work."""
-    now = root.stat(mine).st_mtime
-    for name in root.names(OWN_FOLDER):
-        folder = f"{OWN_FOLDER}/{name.rstrip('/')}"
-        if name.startswith("probe-") and name.endswith("/") and now - root.stat(folder).st_mtime > _ABANDONED_S:
-            _clear(root, folder)
+    """Remove what probes left that were ended."""
+    folders = [f"{OWN_FOLDER}/{name[:-1]}" for name in root.names(OWN_FOLDER) if name.endswith("/")]
+    written_s = {folder: root.stat(folder).st_mtime for folder in folders if is_probing_folder(folder)}
+    for folder in abandoned(written_s, mine):
+        _clear(root, folder)
 
 
 def _clear(root: LocalRoot, folder: str) -> None:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
 import unicodedata
 from base64 import b64encode
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from coldchain.errors import NameRefused, NotFound, StoreError, Unreliable
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.names import NameRules
 from coldchain.stores.objects.bucket import Bucket
 from coldchain.stores.objects.held import Held
+from coldchain.stores.probing import abandoned, is_probing_folder, probing_folder
 
 _PLAIN = "fold"
 _COMPOSED = "\u00e9"
@@ -32,7 +32,7 @@ _KEY_LIMIT, _FILE_LIMIT = 1024, 255
 
 def probe_names(bucket: Bucket, workers: int) -> NameRules:
     """Find out; raises StoreError when nothing can be written, and leaves nothing behind."""
-    folder = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+    folder = probing_folder()
     longest = _longest(bucket, folder)
     names = {_PLAIN, _COMPOSED, *_SPECIAL.values(), _CONTROL, *_RESERVED, _DOT, _SPACE, "n" * _FILE_LIMIT, longest}
     with ThreadPoolExecutor(workers) as pool:
@@ -54,6 +54,7 @@ def probe_names(bucket: Bucket, workers: int) -> NameRules:
                 key_bytes=bucket.key_bytes,
             )
         finally:
+            _sweep(bucket, folder, pool)
             _clear(bucket, folder, names, pool)
 
 
@@ -86,7 +87,17 @@ def _stands(bucket: Bucket, path: str) -> bool:
     return True
 
 
-def _clear(bucket: Bucket, folder: str, names: Iterable[str], pool: ThreadPoolExecutor) -> None:
+def _sweep(bucket: Bucket, mine: str, pool: Executor) -> None:
+    """Remove what probes left that were ended."""
+    with contextlib.suppress(StoreError):
+        folders = [f"{OWN_FOLDER}/{name}" for name in bucket.folders(OWN_FOLDER)]
+        inside = {folder: list(bucket.objects(folder)) for folder in folders if is_probing_folder(folder)}
+        written_s = {folder: max(found.mtime_ns for _, found in held) / 1e9 for folder, held in inside.items() if held}
+        for folder in abandoned(written_s, mine):
+            _clear(bucket, folder, (), pool)
+
+
+def _clear(bucket: Bucket, folder: str, names: Iterable[str], pool: Executor) -> None:
     """Remove the objects under the names that they were given, and those that they have now."""
 
     def remove(path: str) -> None:

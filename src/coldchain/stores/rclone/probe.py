@@ -8,16 +8,16 @@ and removed.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import unicodedata
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from coldchain.errors import Denied, StoreError, Unreliable
 from coldchain.model import OWN_FOLDER, Entry
 from coldchain.stores.names import NameRules
+from coldchain.stores.probing import abandoned, is_probing_folder, probing_folder
 from coldchain.stores.rclone.calling import Facts
-from coldchain.stores.rclone.remote import Remote
+from coldchain.stores.rclone.remote import SECOND_NS, Remote, nanoseconds
 from coldchain.stores.rclone.spool import Waiting
 
 _PLAIN, _UMLAUT = "fold", "\u00fcb"
@@ -35,7 +35,7 @@ _STEPS = 7
 
 def probe_names(remote: Remote) -> NameRules:
     """Find out; raises StoreError when nothing can be written, and leaves nothing behind."""
-    folder = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+    folder = probing_folder()
     names = (
         *(_PLAIN, _UMLAUT, _COMPOSED, *_SPECIAL.values(), _CONTROL),
         *(*_RESERVED, _DOT, _SPACE, _LONG, _LONG_UTF_16),
@@ -66,17 +66,26 @@ def probe_names(remote: Remote) -> NameRules:
             )
         finally:
             waiting.forget()
+            _sweep(remote, folder, pool)
             _clear(remote, folder, names, pool)
+            _give(remote, "rmdir", OWN_FOLDER)  # it holds a mark as a rule, and stays then
 
 
 def _put(remote: Remote, waiting: Waiting, path: str) -> None:
     order: Facts = {"srcFs": waiting.folder, "srcRemote": waiting.name, "dstFs": remote.where.fs, "dstRemote": path}
     # as in ``sending``: the hash of sftp is a command that a shell runs over there, for each of these very names
     manner = {"Inplace": True, "IgnoreTimes": True, "IgnoreChecksum": remote.can("SlowHash")}
-    remote.call.once("operations/copyfile", path, _config=manner, **order)
+    for again in (True, False):
+        try:
+            remote.call.once("operations/copyfile", path, _config=manner, **order)
+        except StoreError as error:
+            if not (again and error.temporary):
+                raise
+        else:
+            return
 
 
-def _put_all(remote: Remote, waiting: Waiting, folder: str, names: Iterable[str], pool: ThreadPoolExecutor) -> None:
+def _put_all(remote: Remote, waiting: Waiting, folder: str, names: Iterable[str], pool: Executor) -> None:
     """A name that is refused is not listed; trouble with the place is no answer."""
 
     def put(name: str) -> None:
@@ -85,13 +94,14 @@ def _put_all(remote: Remote, waiting: Waiting, folder: str, names: Iterable[str]
         except StoreError as error:
             if error.ends_store:
                 raise
+            if error.temporary and not _stands(remote, f"{folder}/{_PLAIN}"):
+                raise  # the place is not there; else it is this name that it cannot bear
 
     list(pool.map(put, names))
 
 
 def _names_in(remote: Remote, folder: str) -> set[str]:
-    asked = {"noMimeType": True, "noModTime": True}
-    found = remote.call("operations/list", folder, remote=folder, opt=asked).get("list") or []
+    found = _listed(remote, folder, {"noMimeType": True, "noModTime": True})
     return {str(item["Path"]).removeprefix(f"{folder}/") for item in found}
 
 
@@ -102,7 +112,7 @@ def _stands(remote: Remote, path: str) -> bool:
         return False
 
 
-def _longest(remote: Remote, waiting: Waiting, folder: str, pool: ThreadPoolExecutor) -> int:
+def _longest(remote: Remote, waiting: Waiting, folder: str, pool: Executor) -> int:
     """Narrow it down, several lengths at a time."""
     good, bad = len(_PLAIN), _LIMIT
     while bad - good > 1:
@@ -117,20 +127,35 @@ def _longest(remote: Remote, waiting: Waiting, folder: str, pool: ThreadPoolExec
     return good
 
 
-def _clear(remote: Remote, folder: str, names: Iterable[str], pool: ThreadPoolExecutor) -> None:
-    """Remove the files under the names that they were given, and those that they have now, then the folders."""
-    fs = remote.where.fs
-
-    def give(order: str, path: str) -> None:
-        with contextlib.suppress(StoreError):
-            remote.call.once(f"operations/{order}", folder, fs=fs, remote=path)
-
+def _sweep(remote: Remote, mine: str, pool: Executor) -> None:
+    """Remove what probes left that were ended."""
     with contextlib.suppress(StoreError):
-        asked = {"noMimeType": True, "noModTime": True, "recurse": True}
-        found = remote.call("operations/list", folder, remote=folder, opt=asked).get("list") or []
+        asked: Facts = {"dirsOnly": True, "noMimeType": True, "noModTime": True}
+        folders = [str(item["Path"]) for item in _listed(remote, OWN_FOLDER, asked)]
+        written_s: dict[str, float] = {}
+        for folder in filter(is_probing_folder, folders):
+            times = [nanoseconds(str(item["ModTime"])) for item in _listed(remote, folder, {"filesOnly": True})]
+            written_s[folder] = max(times, default=0) / SECOND_NS
+        for folder in abandoned(written_s, mine):
+            _clear(remote, folder, (), pool)
+
+
+def _clear(remote: Remote, folder: str, names: Iterable[str], pool: Executor) -> None:
+    """Remove the files under the names that they were given, and those that they have now, then the folders."""
+    with contextlib.suppress(StoreError):
+        found = _listed(remote, folder, {"noMimeType": True, "noModTime": True, "recurse": True})
         there = {str(item["Path"]) for item in found if not item.get("IsDir")}
-        list(pool.map(lambda path: give("deletefile", path), there | {f"{folder}/{name}" for name in names}))
+        given = {f"{folder}/{name}" for name in names}
+        list(pool.map(lambda path: _give(remote, "deletefile", path), there | given))
         for path in sorted((str(item["Path"]) for item in found if item.get("IsDir")), reverse=True):
-            give("rmdir", path)
-    give("rmdir", folder)
-    give("rmdir", OWN_FOLDER)  # it holds a mark as a rule, and stays then
+            _give(remote, "rmdir", path)
+    _give(remote, "rmdir", folder)
+
+
+def _give(remote: Remote, order: str, path: str) -> None:
+    with contextlib.suppress(StoreError):  # asked again, it is gone already
+        remote.call(f"operations/{order}", path, remote=path)
+
+
+def _listed(remote: Remote, folder: str, asked: Facts) -> list[Facts]:
+    return remote.call("operations/list", folder, remote=folder, opt=asked).get("list") or []

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import unicodedata
-from collections.abc import Iterable
 
 import asyncssh
 
 from coldchain.errors import Unreliable
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.names import NameRules
+from coldchain.stores.probing import abandoned, probing_folder
 from coldchain.stores.sftp.channel import Channel
-from coldchain.stores.sftp.keys import decoded, encoded
+from coldchain.stores.sftp.keys import decoded, encoded, is_folder
 from coldchain.stores.sftp.looking import NOTHING, look
 from coldchain.stores.sftp.trouble import LOST
 
@@ -39,23 +38,37 @@ _NAMES = (
 _NEW = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
 
 
-async def probe_names(channel: Channel) -> NameRules:
-    """Find out; raises an error when the place cannot be written, and leaves nothing behind."""
-    own = channel.path(OWN_FOLDER)
-    made = await look(channel, own) is None
-    if made:
-        await channel.ask(channel.client.mkdir(own))
-    folder = own + b"/probe-" + secrets.token_hex(8).encode()
-    try:
-        await channel.ask(channel.client.mkdir(folder))
+class Probe:
+    """One question to a place; asked again where the connection was lost, and then nothing of the first try stays."""
+
+    def __init__(self) -> None:
+        self._made = False
+        self._tried: list[str] = []
+
+    async def names(self, channel: Channel) -> NameRules:
+        """Find out; raises an error when the place cannot be written, and leaves nothing behind."""
+        own, mine = channel.path(OWN_FOLDER), probing_folder()
+        if await look(channel, own) is None:
+            self._made = True
+            await channel.ask(channel.client.mkdir(own))
         try:
-            return await _probe(channel, folder)
+            self._tried.append(mine)
+            await channel.ask(channel.client.mkdir(channel.path(mine)))
+            try:
+                return await _probe(channel, channel.path(mine))
+            finally:
+                await self._sweep(channel, mine)
         finally:
-            await _clear(channel, folder)
-    finally:
-        if made:
-            with contextlib.suppress(asyncssh.SFTPError):  # another process put something there meanwhile
-                await channel.ask(channel.client.rmdir(own))
+            if self._made:
+                with contextlib.suppress(asyncssh.SFTPError):  # another process put something there meanwhile
+                    await channel.ask(channel.client.rmdir(own))
+
+    async def _sweep(self, channel: Channel, mine: str) -> None:
+        """Remove what it made, in this try and others, and what probes left that were ended."""
+        names = [name for name in await channel.names(channel.path(OWN_FOLDER)) if is_folder(name.attrs)]
+        here = {f"{OWN_FOLDER}/{decoded(_bytes_of(name))}": float(name.attrs.mtime or 0) for name in names}
+        for folder in {*self._tried, *abandoned(here, mine)} & here.keys():
+            await _clear(channel, channel.path(folder))
 
 
 async def _probe(channel: Channel, folder: bytes) -> NameRules:
@@ -96,7 +109,11 @@ async def _try(channel: Channel, folder: bytes, name: str) -> None:
 
 
 async def _kept(channel: Channel, folder: bytes) -> set[str]:
-    return {decoded(bytes(name.filename)) for name in await channel.names(folder)}  # type: ignore[arg-type]
+    return {decoded(_bytes_of(name)) for name in await channel.names(folder)}
+
+
+def _bytes_of(name: asyncssh.SFTPName) -> bytes:
+    return bytes(name.filename)  # type: ignore[arg-type]
 
 
 async def _stands(channel: Channel, folder: bytes, name: str) -> bool:
@@ -124,8 +141,7 @@ async def _longest(channel: Channel, folder: bytes) -> int:
 
 async def _clear(channel: Channel, folder: bytes) -> None:
     """Remove the files under the names that they now have, then the folder."""
-    names: Iterable[asyncssh.SFTPName] = await channel.names(folder)
-    for name in names:
+    for name in await channel.names(folder):
         with contextlib.suppress(*NOTHING):
-            await channel.ask(channel.client.remove(folder + b"/" + bytes(name.filename)))  # type: ignore[arg-type]
+            await channel.ask(channel.client.remove(folder + b"/" + _bytes_of(name)))
     await channel.ask(channel.client.rmdir(folder))

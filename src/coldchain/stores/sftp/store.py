@@ -92,9 +92,9 @@ class SftpStore:
     def probe_names(self) -> NameRules:
         """See ``sftp.probe``."""
         line, _ = self._open()
-        from coldchain.stores.sftp.probe import probe_names
+        from coldchain.stores.sftp.probe import Probe
 
-        return line.call(probe_names)
+        return line.call(Probe().names)
 
     def make(self) -> None:
         """Make the folder itself; the one above it must be there, else a missing mount would go unnoticed."""

@@ -7,14 +7,14 @@ kept only when the listing shows it as it was given: Samba, for one, shows names
 from __future__ import annotations
 
 import contextlib
-import secrets
 import unicodedata
 
 from coldchain.errors import NameRefused, StoreError, Unreliable
 from coldchain.model import OWN_FOLDER, Oddity
 from coldchain.stores.names import NameRules
+from coldchain.stores.probing import abandoned, probing_folder
 from coldchain.stores.smb import messages as m
-from coldchain.stores.smb.listing import listed
+from coldchain.stores.smb.listing import listed, top
 from coldchain.stores.smb.sending import make_folders, remover
 from coldchain.stores.smb.share import WRITING, Share
 
@@ -36,25 +36,26 @@ _NAMES = (
 )
 _MAKE = m.FILE | m.NOT_FOLLOWED
 _ACCESS = m.WRITE_DATA | m.READ_ATTRIBUTES
+_TICKS_PER_S = 10_000_000
 
 
 def probe_names(share: Share) -> NameRules:
     """Find out; raises StoreError when nothing can be written, and leaves nothing behind."""
     there = _stands(share, OWN_FOLDER, m.FOLDER)
-    folder = f"{OWN_FOLDER}/probe-{secrets.token_hex(8)}"
+    folder = probing_folder()
     try:
         make_folders(share, f"{folder}/x", set())
         try:
             return _probe(share, folder)
         finally:
-            _clear(share, folder)
+            _sweep(share, folder)
     finally:
         if not there:  # it stays when another process put something there meanwhile
             _remove_folder(share, OWN_FOLDER)
 
 
 def _probe(share: Share, folder: str) -> NameRules:
-    plain = m.create(share.name(f"{folder}/{_PLAIN}", looking=False), _ACCESS, m.NEW, _MAKE)
+    plain = m.create(share.name(f"{folder}/{_PLAIN}", looking=False), _ACCESS, m.OPEN_OR_NEW, _MAKE)
     share.ask(f"{folder}/{_PLAIN}", plain, m.close(), use=WRITING)
     for name in _NAMES:
         _try(share, f"{folder}/{name}")
@@ -85,7 +86,7 @@ def _try(share: Share, key: str) -> bool:
         name = share.name(key, looking=False)
     except NameRefused:
         return False
-    return not share.attempt(key, m.create(name, _ACCESS, m.NEW, _MAKE), m.close(), use=WRITING)[0].status
+    return not share.attempt(key, m.create(name, _ACCESS, m.OPEN_OR_NEW, _MAKE), m.close(), use=WRITING)[0].status
 
 
 def _stands(share: Share, key: str, kind: int = m.FILE) -> bool:
@@ -104,6 +105,16 @@ def _longest(share: Share, folder: str) -> int:
         else:
             bad = middle
     return good
+
+
+def _sweep(share: Share, mine: str) -> None:
+    """Remove what it made, and what probes left that were ended."""
+    written_s: dict[str, float] = {}
+    with contextlib.suppress(StoreError):
+        here = top(share, OWN_FOLDER)
+        written_s = {f"{OWN_FOLDER}/{name.text.rstrip('/')}": name.facts.mtime / _TICKS_PER_S for name in here}
+    for folder in (mine, *abandoned(written_s, mine)):
+        _clear(share, folder)
 
 
 def _clear(share: Share, folder: str) -> None:

@@ -14,7 +14,7 @@ from coldchain.errors import ConfigurationError, NotFound, StoreError, StoreGone
 from coldchain.stores.smb import messages as m
 from coldchain.stores.smb.credentials import login
 from coldchain.stores.smb.paths import looking_name, wire_name
-from coldchain.stores.smb.trouble import AGAIN, SESSION_OVER, Lost, Refused, translate
+from coldchain.stores.smb.trouble import AGAIN, SESSION_OVER, Broken, Lost, Refused, translate
 from coldchain.stores.smb.where import Patience, Where
 
 if TYPE_CHECKING:
@@ -61,13 +61,17 @@ class Share:
         return line
 
     def _dial_patiently(self) -> Line:
-        """Once more while the server has too much to do: one that was just started lets nobody in for a moment."""
+        """Once more where the connection broke, and while the server has too much to do.
+
+        One that was just started lets nobody in for a moment.
+        """
         tried = 1
         while True:
             try:
                 return self._dial()
             except Lost as error:
-                raise StoreGone(str(error), url=self.url) from error
+                if not isinstance(error, Broken) or tried >= self.patience.tries:
+                    raise StoreGone(str(error), url=self.url) from error
             except Refused as error:
                 if error.status not in AGAIN or tried >= self.patience.tries:
                     found = translate(error.status, url=self.url, key="")

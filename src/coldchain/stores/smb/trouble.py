@@ -22,6 +22,10 @@ class Lost(Exception):
     """The connection is gone, or never came about; the text is a reason for people."""
 
 
+class Broken(Lost):
+    """It came about, and broke: nobody refused anything."""
+
+
 class Refused(Exception):
     """The server answered with an error."""
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from coldchain.stores.smb.credentials import Login
 from coldchain.stores.smb.messages import Message
-from coldchain.stores.smb.trouble import Lost, Refused
+from coldchain.stores.smb.trouble import Broken, Lost, Refused
 from coldchain.stores.smb.where import Patience, Where
 
 _connection: Any = import_module("smbprotocol.connection")
@@ -254,7 +254,7 @@ def _foreign(error: Exception) -> Lost | Refused:
         return Lost("the server does not answer")
     if "signature" in text or "signed" in text or "encrypted" in text or "Secure negotiate" in text:
         return Lost("an answer was not signed or encrypted as agreed: somebody may be tampering with the connection")
-    return Lost("the connection to the server broke")
+    return Broken("the connection to the server broke")
 
 
 def _cause(error: Exception) -> str:

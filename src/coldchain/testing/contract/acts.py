@@ -67,11 +67,11 @@ def put_in(staging: Staging, key: str, content: bytes, entry: Entry | None = Non
     sink.close()
 
 
-def carry(store: Store, contents: Mapping[str, bytes]) -> dict[str, Entry]:
+def carry(store: Store, contents: Mapping[str, bytes], mtime_ns: int = MTIME_NS) -> dict[str, Entry]:
     """Stage, flush and publish files under names that are free; fails the test when one does not arrive."""
     with staging_of(store) as staging:
         for key, content in contents.items():
-            put_in(staging, key, content)
+            put_in(staging, key, content, entry_for(key, content, mtime_ns))
         staging.flush()
         results = staging.publish(dict.fromkeys(contents))
     return {key: arrived(result) for key, result in results.items()}
