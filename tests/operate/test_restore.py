@@ -211,7 +211,7 @@ def test_where_trouble_may_pass_the_same_place_is_asked_again_after_the_others(
         )
 
     monkeypatch.setattr("coldchain.operate.restore.process_batch", failing)
-    report = restore(world, back, **({"origin": only} if only else {}))
+    report = restore(world, back, origin=only)
     assert names == asked
     assert report.exit_code == (0 if failures < len(asked) else 3)
     assert found(back) == (CONTENTS if failures < len(asked) else {})

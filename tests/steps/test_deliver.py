@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from coldchain.content.patience import Patience
 from coldchain.errors import Denied, FlushFailed, NotFound, Occupied, StoreError, StoreGone, Unreliable
 from coldchain.model import ProofKind
 from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.store import LocalStore
-from coldchain.stores.wrapped.retrying import Patience
 from coldchain.testing.faulty import FaultyStore
 from coldchain.testing.lying import Lie, LyingStore
 from coldchain.testing.memory import MemoryStore

@@ -10,11 +10,12 @@ from typing import Self, TypeVar
 
 import pytest
 
+from coldchain.content.patience import Patience
 from coldchain.model import Entry
 from coldchain.stores.base import Reader, Store
 from coldchain.stores.local.store import LocalStore
 from coldchain.stores.wrapped.passing import PassingReader, PassingStore
-from coldchain.stores.wrapped.retrying import Patience, RetryingStore
+from coldchain.stores.wrapped.retrying import RetryingStore
 from coldchain.stores.wrapped.throttled import Bucket, ThrottledStore
 from coldchain.testing import MemoryStore
 from coldchain.testing.wrapping import Call, WrappedStore

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import pytest
 
+from coldchain.content.patience import Patience
 from coldchain.errors import ChangedUnderway, ConfigurationError, Denied, FlushFailed, NotFound, StoreError, Unreliable
 from coldchain.model import Entry, Place
 from coldchain.stores.base import Store, open_store
-from coldchain.stores.wrapped.retrying import Patience, RetryingStore
+from coldchain.stores.wrapped.retrying import RetryingStore
 from coldchain.testing import MemoryStore
 from coldchain.testing.contract import StoreContract
 from coldchain.testing.wrapping import Call, Verb, WrappedStore

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from coldchain.content.digests import digest_of
+from coldchain.content.patience import Patience
 from coldchain.errors import NotAFile, NotFound, StoreError
 from coldchain.model import Digest, Place, Record
 from coldchain.monitor import SILENT, Monitor
 from coldchain.stores.base import Store, open_store
-from coldchain.stores.wrapped.retrying import Patience
 
 _PATIENCE = Patience(retries=1)
 """A link may have broken; whoever asks a disk that is dying again and again kills it."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
+from coldchain.content.patience import Patience
 from coldchain.errors import FlushFailed, NotFound, Occupied, StoreError
 from coldchain.model import Digest, Entry, ProofKind
 from coldchain.steps.prove import prove
 from coldchain.stores.base import CHUNK_BYTES, Staging, Store
-from coldchain.stores.wrapped.retrying import Patience
 
 Text = Callable[[], Iterable[bytes]]
 """Begins to tell what shall stand in a file; asked again for another try."""
