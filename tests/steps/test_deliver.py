@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from coldchain.content.patience import Patience
 from coldchain.errors import Denied, FlushFailed, NotFound, Occupied, StoreError, StoreGone, Unreliable
-from coldchain.model import ProofKind
+from coldchain.model import Entry, ProofKind
 from coldchain.steps.deliver import deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.store import LocalStore
@@ -27,8 +27,12 @@ TRIES = 3
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coldchain.steps.deliver._PATIENCE", Patience(TRIES - 1, sleep=lambda _: None))
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited, instead of waiting."""
+    waited: list[float] = []
+    patience = Patience(TRIES - 1, sleep=waited.append, share=lambda: 1.0)
+    monkeypatch.setattr("coldchain.steps.deliver._PATIENCE", patience)
+    return waited
 
 
 @pytest.fixture
@@ -51,6 +55,7 @@ def test_p04_what_is_delivered_is_flushed_before_it_gets_its_name(memory: Memory
     deliver(store, "a", lambda: [b"text"], "me")
     verbs = [call.verb for call in store.calls]
     assert verbs.index("sink.close") < verbs.index("staging.flush") < verbs.index("staging.publish")
+    assert verbs.count("store.stage") == 1
 
 
 @pytest.mark.parametrize(
@@ -80,13 +85,14 @@ def test_one_file_that_fails_keeps_no_other_from_arriving(memory: MemoryStore) -
 
 @pytest.mark.parametrize("verb", ["store.stage", "sink.write", "staging.flush", "store.stat", "publish.key"])
 @pytest.mark.parametrize("times", range(1, TRIES + 1))
-def test_trouble_that_passes_is_outlasted(memory: MemoryStore, verb: Verb, times: int) -> None:
+def test_trouble_that_passes_is_outlasted(memory: MemoryStore, waits: list[float], verb: Verb, times: int) -> None:
     memory.put("b", b"old")
     store = FaultyStore(memory)
     for nth in range(1, times + 1):
         store.fail(verb, Unreliable, nth=nth, keys=None if verb in {"store.stage", "staging.flush"} else ["b"])
     failed = deliver_all(store, {key: partial(list, [key.encode()]) for key in "abc"}, "me")
     contents = {entry.path: memory.get(entry.path) for entry in memory.list()}
+    assert waits == [0.25, 0.5][:times]
     if times < TRIES:
         assert (failed, contents) == ({}, {"a": b"a", "b": b"b", "c": b"c"})
     else:
@@ -109,6 +115,22 @@ def test_p08_what_the_place_did_not_keep_never_gets_the_name(memory: MemoryStore
     assert [entry.path for entry in memory.list()] == ["a", "b", "c"], "nothing is left behind"
     assert deliver_all(store, {"b": lambda: [b"new"]}, "me", proof) == {}
     assert memory.get("b") == b"new"
+
+
+def test_what_stands_there_with_another_size_is_not_what_was_written(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = memory.stage("me")
+    kind, honest = type(staging), type(staging).publish
+    staging.close()
+
+    def longer(self: object, keys: Mapping[str, Entry | None]) -> dict[str, Entry | StoreError]:
+        found = honest(self, keys)  # type: ignore[arg-type]
+        return {k: one._replace(size_bytes=one.size_bytes + 1) for k, one in found.items() if isinstance(one, Entry)}
+
+    monkeypatch.setattr(kind, "publish", longer)
+    failed = deliver_all(memory, {"a": lambda: [b"a"]}, "me")
+    assert [(key, type(error)) for key, error in failed.items()] == [("a", FlushFailed)]
 
 
 def test_who_wants_sizes_only_has_nothing_read_back(memory: MemoryStore) -> None:

@@ -201,7 +201,7 @@ def test_a_place_that_keeps_shorter_names_is_measured(mounts: Mounts) -> None:
 @needs_root
 @pytest.mark.parametrize("op", ["create", "readdir", "getattr", "mkdir"])
 def test_trouble_is_raised_and_not_taken_for_an_answer(mounts: Mounts, op: str) -> None:
-    faulty = mounts.fuse({"faults": [{"op": op, "errno": errno.EIO, "match": "probe-", "skip": 5, "times": 1}]})
+    faulty = mounts.fuse({"faults": [{"op": op, "errno": errno.EIO, "match": "probe-", "skip": 1, "times": 1}]})
     if op == "mkdir":
         faulty.rules({"faults": [{"op": op, "errno": errno.EIO, "match": "probe-"}]})
     store = LocalStore(str(faulty.place))

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from coldchain.errors import Denied, NameRefused, StoreError, StoreFull, Unreliable
+from coldchain.errors import Denied, NameRefused, Occupied, StoreError, StoreFull, Unreliable
 from coldchain.stores.names import NameRules
 from coldchain.stores.objects.bucket import Found
 from coldchain.stores.objects.held import Held
+from coldchain.testing.contract.acts import carry, everything
 from tests.stores.objects.remembering import RememberingBucket, Server, store_of
 
 PLAIN = NameRules(invalid_utf8=False, name_limit=1024, key_bytes=1000)
@@ -98,6 +99,22 @@ def test_trouble_is_raised_and_not_taken_for_an_answer(error: type[StoreError], 
     assert server.objects == {}
 
 
+@pytest.mark.parametrize("word", ["fold", "\u00e9", "CON"])
+def test_what_stands_there_since_a_try_whose_reply_was_lost_is_kept_like_any_other(word: str) -> None:
+    class Forgetful(RememberingBucket):
+        def put(
+            self, path: str, content: Held, metadata: Mapping[str, str], sums: Mapping[str, str], expected: Found | None
+        ) -> str:
+            mark = super().put(path, content, metadata, sums, expected)
+            if word in path:
+                raise Occupied("something stands here already")
+            return mark
+
+    server = Server()
+    assert store_of(server, Forgetful).probe_names() == PLAIN
+    assert server.objects == {}
+
+
 @pytest.mark.parametrize(("error", "raised"), [(NameRefused, Unreliable), (Denied, Denied)])
 def test_a_place_that_cannot_be_written_is_no_place_with_strict_rules(
     error: type[StoreError], raised: type[StoreError]
@@ -139,3 +156,15 @@ def test_what_cannot_be_removed_is_left_and_hides_no_answer() -> None:
     server = Server()
     assert store_of(server, Keeping).probe_names() == PLAIN
     assert server.objects
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_what_an_ended_probe_left_is_removed_when_it_is_old(monkeypatch: pytest.MonkeyPatch, old: bool) -> None:
+    server = Server()
+    store = store_of(server)
+    left = [".coldchain/probe-0/fold", ".coldchain/probe-0/x"]
+    theirs = [".coldchain/manifests/a.json", "data/probe-1"]
+    carry(store, dict.fromkeys([*left, *theirs], b"x"))
+    monkeypatch.setattr("coldchain.stores.probing._ABANDONED_S", -1 if old else 600)
+    assert store.probe_names() == PLAIN
+    assert everything(store) == sorted(theirs if old else [*theirs, *left])

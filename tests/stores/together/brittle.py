@@ -19,7 +19,7 @@ class Brittle:
     def __init__(self) -> None:
         self._target = self._due = self.moments = 0
         self._lock = threading.Lock()
-        self._open: list[socket.socket] = []
+        self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -47,9 +47,17 @@ class Brittle:
             except OSError:  # an end is gone already
                 here.close()
                 continue
-            self._open += [here, there]
-            for pair in ((here, there), (there, here)):
-                threading.Thread(target=self._carry, args=pair, daemon=True).start()
+            threading.Thread(target=self._serve, args=(here, there), daemon=True).start()
+
+    def _serve(self, here: socket.socket, there: socket.socket) -> None:
+        self._open |= {here, there}
+        back = threading.Thread(target=self._carry, args=(there, here), daemon=True)
+        back.start()
+        self._carry(here, there)
+        back.join()
+        self._open -= {here, there}
+        here.close()
+        there.close()
 
     def _carry(self, come: socket.socket, go: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -70,7 +78,7 @@ class Brittle:
         """End all that it serves."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        for end in (self._listener, *self._open):
+        for end in (self._listener, *self._open.copy()):
             end.close()
 
 

@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from coldchain.errors import NameRefused, NotFound, StoreError, Unreliable
+from coldchain.errors import NameRefused, NotFound, Occupied, StoreError, Unreliable
 from coldchain.model import OWN_FOLDER
 from coldchain.stores.names import NameRules
 from coldchain.stores.objects.bucket import Bucket
@@ -70,7 +70,7 @@ def _try(bucket: Bucket, path: str) -> None:
         return
     try:
         bucket.put(path, Held(), {}, {**bucket.sums().values(), "sha256": _SHA256}, None)
-    except NameRefused:
+    except (NameRefused, Occupied):  # it stands there: the reply of an earlier try was lost
         return
     except StoreError as error:
         # any other "no" to a strange name is an answer as well, and so is a server that fails of a long one
