@@ -24,7 +24,7 @@ from tests.stores.together.worlds import KINDS, New
 
 SMALL_BYTES, LARGE_BYTES, IN_PARTS_BYTES = 2000, (2 << 20) + 1, (9 << 20) + 1
 FILES = 4
-FEW, MORE = 4, 16
+FEW, MORE = 4, 12
 """So many moments are tried, as far from one another as can be; all of them where COLDCHAIN_MOMENTS is "all"."""
 
 
@@ -81,10 +81,7 @@ def rules(world: World) -> object:
     return json.loads((world.at["nas"] / ".coldchain/destination.json").read_bytes())["names"]
 
 
-TIERS = pytest.mark.parametrize("few", [FEW, pytest.param(MORE, marks=pytest.mark.faults)])
-
-
-@TIERS
+@pytest.mark.parametrize("few", [FEW, pytest.param(MORE, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_row_80_a_connection_that_breaks_at_any_moment(
     kind: str, few: int, link: Brittle, request: pytest.FixtureRequest
@@ -109,7 +106,7 @@ def test_row_80_a_connection_that_breaks_at_any_moment(
     assert not wrong, "\n".join(f"{moment}: {what}" for moment, what in wrong.items())
 
 
-@TIERS
+@pytest.mark.parametrize("few", [FEW // 2, pytest.param(MORE // 2, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("act", [checked, restored, fetched, adopted])
 @pytest.mark.parametrize("kind", KINDS)
 def test_row_80_a_connection_that_breaks_while_copies_are_read(
