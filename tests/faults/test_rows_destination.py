@@ -106,9 +106,6 @@ def test_row45_after_a_failed_flush_the_file_is_written_again_and_not_flushed_ag
     assert again, "nothing was written again"
     assert len(named) == 1
     assert named[0] > again[0], "the name appeared on the strength of the flush that failed"
-    assert ended.code == 3, "the manifest is due"
-    assert not ended.troubles
-    ended = world.run_command()
     assert ended.code == 0, ended.said
     world.judge(ended, lost={})
     world.verify_manifests()

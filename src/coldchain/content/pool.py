@@ -26,7 +26,8 @@ def as_completed(
 ) -> Iterator[tuple[T, R]]:
     """Call ``function`` for each item, and yield item and result as they come, in no particular order.
 
-    At most ``ahead`` items are taken from the stream before their results are handed out, so memory stays flat.
+    At most ``ahead`` items are taken from the stream before their results are handed out, so memory stays flat.  What
+    was done is handed out before the error of another call is raised.
     """
     running: dict[Future[R], T] = {}
     source = iter(items)
@@ -42,5 +43,5 @@ def as_completed(
         if not running:
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in sorted(done, key=lambda one: one.exception() is not None):
             yield running.pop(future), future.result()
