@@ -24,7 +24,7 @@ from tests.stores.together.worlds import KINDS, New
 
 SMALL_BYTES, LARGE_BYTES, IN_PARTS_BYTES = 2000, (2 << 20) + 1, (9 << 20) + 1
 FILES = 4
-FEW, MORE = 4, 12
+FEW, MORE = 4, 8
 """So many moments are tried, as far from one another as can be; all of them where COLDCHAIN_MOMENTS is "all"."""
 
 
