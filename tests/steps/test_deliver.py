@@ -15,7 +15,7 @@ import pytest
 from coldchain.content.patience import Patience
 from coldchain.errors import Denied, FlushFailed, NotFound, Occupied, StoreError, StoreGone, Unreliable
 from coldchain.model import Entry, ProofKind
-from coldchain.steps.deliver import deliver, deliver_all, fetch
+from coldchain.steps.deliver import copied, deliver, deliver_all, fetch
 from coldchain.stores.base import CHUNK_BYTES
 from coldchain.stores.local.store import LocalStore
 from coldchain.testing.faulty import FaultyStore
@@ -199,3 +199,14 @@ def test_errors_that_are_kept_hold_no_folder_of_a_disk_open(tmp_path: Path) -> N
 
 def _is_there(fd: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{fd}")
+
+
+def test_p08_a_copy_that_is_written_again_is_read_from_its_start(memory: MemoryStore) -> None:
+    """Of a file that is set aside nothing may be missing: it is taken away then."""
+    memory.put("old", b"whole" * CHUNK_BYTES)
+    store = FaultyStore(memory)
+    store.fail("reader.chunk", Unreliable, nth=2, keys=["old"])
+    store.fail("sink.write", Unreliable, nth=3, keys=["aside"])
+    deliver(store, "aside", copied(store, "old"), "me")
+    assert memory.get("aside") == b"whole" * CHUNK_BYTES
+    assert [call.verb for call in store.calls if call.key == "old"].count("store.read") == TRIES

@@ -30,7 +30,7 @@ from coldchain.model import (
 from coldchain.monitor import Surroundings
 from coldchain.operate.opening import Opened, Wish, opened
 from coldchain.steps.check import CheckBatch, Finding, check_batch, due, sampled
-from coldchain.steps.deliver import deliver
+from coldchain.steps.deliver import copied, deliver
 from coldchain.steps.plan import Aim
 from coldchain.steps.publish import publish_manifests
 from coldchain.steps.transfer import Batch, Expected, process_batch
@@ -274,8 +274,8 @@ def _target(aim: Aim, finding: Finding, run: int, owner: str) -> Target:
     if finding.state == "lost":
         return Target(aim.name, record.key, Manner.NEW, reason)
     try:
-        with aim.store.read(record.key) as reader:
-            deliver(aim.store, f"{OWN_FOLDER}/set-aside/{run}/{record.key}", lambda: map(bytes, reader.chunks()), owner)
+        aside = f"{OWN_FOLDER}/set-aside/{run}/{record.key}"
+        deliver(aim.store, aside, copied(aim.store, record.key), owner)
     except NotFound:
         return Target(aim.name, record.key, Manner.NEW, reason)
     except StoreError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -128,6 +128,16 @@ def _unproved(
         except StoreError as error:
             failed.setdefault(key, error.kept())
     return failed
+
+
+def copied(store: Store, key: str) -> Text:
+    """What stands in another file of the store; opened for each try, for no reader need begin twice."""
+
+    def text() -> Iterator[bytes]:
+        with store.read(key) as reader:
+            yield from map(bytes, reader.chunks())
+
+    return text
 
 
 def fetch(store: Store, key: str) -> bytes | None:

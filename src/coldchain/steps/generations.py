@@ -12,7 +12,7 @@ from coldchain.errors import NotFound, Occupied, StoreError
 from coldchain.ledger.manifest import ManifestHeader, Told, generation_key, sums_lines
 from coldchain.ledger.manifest_read import lines_of, read_manifest, read_whole_manifest
 from coldchain.model import Entry, Record
-from coldchain.steps.deliver import Text, pieces
+from coldchain.steps.deliver import Text, copied, pieces
 from coldchain.stores.base import Store
 
 _MODE = 0o644
@@ -113,11 +113,6 @@ def _texts(store: Store, standing: Standing, header: ManifestHeader, number: int
     """The sums are made from the manifest: those beside it may be newer already, when a run was cut short."""
     key = standing.key
 
-    def same() -> Iterator[bytes]:
-        with store.read(key) as reader:
-            for chunk in reader.chunks():
-                yield bytes(chunk)
-
     def sums(algorithm: str) -> Iterator[bytes]:
         with store.read(key) as reader:
             yield from sums_lines(read_manifest(lines_of(reader.chunks()), key)[1], algorithm)
@@ -125,7 +120,7 @@ def _texts(store: Store, standing: Standing, header: ManifestHeader, number: int
     def made(algorithm: str) -> Callable[[], Iterator[bytes]]:
         return lambda: sums(algorithm)
 
-    made_of = {algorithm: made(algorithm) for algorithm in sorted(standing.algorithms)} | {"json": same}
+    made_of = {algorithm: made(algorithm) for algorithm in sorted(standing.algorithms)} | {"json": copied(store, key)}
     return {generation_key(header.job, header.dataset, number, ending): make for ending, make in made_of.items()}
 
 

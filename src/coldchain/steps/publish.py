@@ -15,7 +15,7 @@ from coldchain.errors import ManifestDamaged, Occupied, StoreError
 from coldchain.ledger.ledger import Ledger
 from coldchain.ledger.manifest import ManifestHeader, Told, json_lines, manifest_keys, quote_dataset, sums_lines
 from coldchain.model import OWN_FOLDER, Record
-from coldchain.steps.deliver import Text, deliver, deliver_all, fetch
+from coldchain.steps.deliver import Text, copied, deliver, deliver_all, fetch
 from coldchain.steps.generations import Standing, keep_generation, place, read_standing
 from coldchain.steps.identify import Writer
 from coldchain.steps.plan import Aim
@@ -90,8 +90,7 @@ def _prepared(
             told = replace(told, generation=kept + 1)
     except ManifestDamaged:
         aside = f"{OWN_FOLDER}/set-aside/{ledger.head()[0]}/{key}"
-        with aim.store.read(key) as reader:
-            deliver(aim.store, aside, lambda: map(bytes, reader.chunks()), writer.owner)
+        deliver(aim.store, aside, copied(aim.store, key), writer.owner)
         standing = Standing()
         told = _sealing(told, standing, sealed=sealed)
     return replace(header, acquisition=told), standing

@@ -67,7 +67,7 @@ class SlowLink:
             time.sleep(max(0.0, at - time.monotonic()))
             time.sleep(len(piece) / self._rate)
             if upward and self._is_due(len(piece)):
-                self._reset(come, go)
+                reset(come, go)
                 broken = True
                 continue
             try:
@@ -84,19 +84,20 @@ class SlowLink:
             self.resets += due
             return due
 
-    @staticmethod
-    def _reset(*ends: socket.socket) -> None:
-        for end in ends:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RD)
-            end.close()
-
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         for end in (self._listener, *self._open):
             end.close()
+
+
+def reset(*ends: socket.socket) -> None:
+    """Let both computers know at once that the connection is over."""
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RD)
+        end.close()
 
 
 @dataclass(frozen=True)

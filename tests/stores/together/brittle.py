@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
+
+from tests.stores.sftp.links import reset
 
 _PIECE_BYTES = 64 << 10
 
@@ -80,12 +81,3 @@ class Brittle:
             self._listener.shutdown(socket.SHUT_RDWR)
         for end in (self._listener, *self._open.copy()):
             end.close()
-
-
-def reset(*ends: socket.socket) -> None:
-    """Let both computers know at once that the connection is over."""
-    for end in ends:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RD)
-        end.close()
