@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from coldchain.operate.job import run_job
 from coldchain.operate.opening import Wish
+from coldchain.steps.identify import Writer
 from tests.faults.world import World
 from tests.soak.places import Share
 from tests.stores.local.carrying import needs_root
@@ -141,6 +143,34 @@ def test_p08_a_manifest_that_a_disk_forgets_is_owed_until_it_keeps_one(tmp_path:
         assert world.run().code == 0
         world.verify_manifests()
         assert "day1/b" in _sums(world, "nas").read_text()
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("call", "where"), [("write", "day1/"), ("fsync", ".~"), ("write", ".coldchain/manifests/"), ("", "")]
+)
+def test_p11_what_a_first_try_may_have_left_is_looked_for_by_the_next_run(
+    tmp_path: Path, call: str, where: str
+) -> None:
+    """A server may notice late that a connection broke, and bring back what was removed already."""
+    with ExitStack() as undo:
+        share = Share(tmp_path, undo)
+        world = World(tmp_path, ("nas",), at={"nas": share.place})
+        world.configure(_FOLDERS)
+        world.write("day1/a", b"a")
+        assert world.run().code == 0
+        world.write("day1/b", b"b")
+        share.rules["once"] = {"faults": [{"op": call, "errno": errno.EIO, "match": where, "times": 1}] if call else []}
+        share.tell()
+        ended = world.run()
+        assert ended.report is not None
+        assert (ended.code, ended.report.sweep_due) == (0, ["nas"] if call else []), ended.said
+        late = share.medium() / f"day1/.~{Writer('j', world.host).owner}-01234567.coldchain"
+        late.write_bytes(b"half")
+        ended = world.run()
+        assert ended.report is not None
+        assert (ended.code, ended.report.sweep_due) == (0, []), ended.said
+        assert late.exists() == (not call), "where nothing was tried again, nobody lists a place with a million files"
 
 
 def test_nothing_is_written_anew_of_what_is_owed_to_nobody(world: World) -> None:

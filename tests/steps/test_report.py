@@ -145,7 +145,7 @@ def test_p01_nothing_selected_is_no_success() -> None:
 
 def test_the_json_form_says_of_each_dataset_what_the_report_holds() -> None:
     report = report_of(run=7, ended=AT + timedelta(seconds=2), duration_s=2.0004, notes=["a note"], absent=["B07"])
-    report.manifests_due, report.throughput = ["plate"], {"step_s": 1.0}
+    report.manifests_due, report.sweep_due, report.throughput = ["plate"], [NAS], {"step_s": 1.0}
     dataset = report.begin("plate", Tally(3, 30), {NAS: Tally(1, 10)})
     remark = Remark("plate/a", "odd")
     dataset.verdict = Verdict(Condition.INCOMPLETE, "short by 2", ("b", "c"), 2, remarks=(remark,))
@@ -168,6 +168,7 @@ def test_the_json_form_says_of_each_dataset_what_the_report_holds() -> None:
         "size_bytes": 30,
         "notes": ["a note"],
         "manifests_due": ["plate"],
+        "sweep_due": [NAS],
         "absent": ["B07"],
         "throughput": {"step_s": 1.0},
     }

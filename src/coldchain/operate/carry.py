@@ -70,8 +70,8 @@ class Carrier:
         self._job, self._source, self._owner = of.job, of.source, of.writer.owner
         self._executor, self._carry_batch = executor, carry
         self._workers, self._monitor = around.workers, around.monitor
+        self._aims = {aim.name: aim for aim in of.aims}
         self._places = {destination.name: destination.place for destination in of.job.destinations}
-        self._volumes = {aim.name: aim.volume for aim in of.aims}
         self._begun = around.begun
         self._broken: dict[str, str] = {}
         self._apart: set[str] = set()
@@ -136,7 +136,7 @@ class Carrier:
     def _batch(self, sends: list[Send]) -> Batch:
         names = {target.destination for send in sends for target in send.targets}
         places = tuple(place for name, place in self._places.items() if name in names)
-        volumes = tuple(self._volumes[place.name] for place in places)
+        volumes = tuple(self._aims[place.name].volume for place in places)
         begun = "" if self._begun is None else str(self._begun / secrets.token_hex(8))
         how = (self._job.digest, self._job.verify, self._owner)
         return Batch(self._job.source, places, volumes, tuple(sends), *how, begun=begun)
@@ -157,6 +157,8 @@ class Carrier:
         for outcome in result.outcomes:
             if isinstance(outcome, Trouble) and outcome.again and not last and not self._monitor.stopping:
                 retried.add((outcome.path, outcome.destination))
+                if outcome.state is State.FAILED:
+                    self._aims[outcome.destination].leave_unswept()
             else:
                 yield outcome
         _set_aside(batch.sends, again, lambda send, target: (send.entry.path, target.destination) in retried)

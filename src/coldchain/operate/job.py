@@ -79,11 +79,12 @@ def _run_job(job: Job, ledger: Ledger, wish: Wish, around: Surroundings, samplin
             raise
         except ColdchainError as error:
             report.notes.append(str(error))
-            report.manifests_due = sorted(owed)
+            report.manifests_due, report.sweep_due = sorted(owed), _sweep_due(opened_job)
             report.throughput = sampling.throughput()
             _end(ledger, report, around, begun, exit_code=error.exit_code)
             raise
         report.ended, report.throughput = around.clock(), sampling.throughput()
+        report.sweep_due = _sweep_due(opened_job)
         # before the run has ended: whoever is killed here is swept up after
         leave_word_of_run(opened_job, ledger, report, wish)
         _end(ledger, report, around, begun, exit_code=report.exit_code)
@@ -124,7 +125,7 @@ def _manifests_due(ledger: Ledger, rows: Sequence[RunRow], job: Job) -> set[str]
 
 
 def _unswept(rows: Sequence[RunRow], job: Job) -> set[str]:
-    """The destinations with which the last run that served them did not come well to its end, or none ever did.
+    """The destinations where the last run that served them may have left something, or that none ever served.
 
     A run may serve only some of them, and may lose one on its way.  A ledger that was rebuilt may have been put back to
     before a run that was killed, and know nothing of it.
@@ -134,7 +135,10 @@ def _unswept(rows: Sequence[RunRow], job: Job) -> set[str]:
         if row.ended is None or not unknown or row.command == "rebuild":
             break
         lots = _lots(row)
-        unswept |= {name for name, lot in lots if lot["failed"]["files"] and name in unknown}  # it may have gone away
+        due = row.summary.get("sweep_due")
+        left = {str(name) for name in due} if isinstance(due, list) else set()
+        left |= {name for name, lot in lots if lot["failed"]["files"]}  # it may have gone away
+        unswept |= left & unknown
         unknown -= {name for name, _ in lots}
     return unswept | unknown
 
@@ -145,8 +149,12 @@ def _lots(row: RunRow) -> list[tuple[str, Any]]:
     return [lot for one in datasets for lot in one["destinations"].items()] if isinstance(datasets, list) else []
 
 
+def _sweep_due(opened_job: Opened) -> list[str]:
+    return [aim.name for aim in opened_job.aims if aim.unswept]
+
+
 def _sweep(opened_job: Opened, names: Collection[str]) -> None:
-    """Remove the temporary files of a run of this job on this host that was killed (P11)."""
+    """Remove the temporary files of a run of this job on this host that could not do it itself (P11)."""
     for aim in (aim for aim in opened_job.aims if aim.name in names):
         for found in list(_leftovers(aim, opened_job.writer.owner)):
             try:

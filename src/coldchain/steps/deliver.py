@@ -28,18 +28,24 @@ def deliver(store: Store, key: str, text: Text, owner: str) -> None:
 
 
 def deliver_all(
-    store: Store, texts: Mapping[str, Text], owner: str, proof: ProofKind = ProofKind.CHECKSUM
+    store: Store,
+    texts: Mapping[str, Text],
+    owner: str,
+    proof: ProofKind = ProofKind.CHECKSUM,
+    *,
+    begin_anew: Callable[[], None] = lambda: None,
 ) -> dict[str, StoreError]:
     """Write whole files over those that stand there, durably, with one flush for all; returns what failed.
 
     Each is proved as a copy is: a disk that forgets what it was given takes manifests with it as well.  And as a copy
-    is, it is written anew after trouble that may pass.
+    is, it is written anew after trouble that may pass; ``begin_anew`` is called before.
     """
     failed = _deliver_once(store, texts, owner, proof)
     for tried in range(_PATIENCE.retries):
         again = {key: texts[key] for key, error in failed.items() if error.temporary}
         if not again:
             break
+        begin_anew()
         _PATIENCE.wait(tried)
         failed = {key: error for key, error in failed.items() if key not in again}
         failed |= _deliver_once(store, again, owner, proof)

@@ -62,12 +62,17 @@ class Aim:
     """Files of this job that were stored here before ..."""
     changed: int = 0
     """... and how many of them changed at the source since."""
-
+    unswept: bool = False
+    """Whether the next run must look for temporary files of this one."""
     largest_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.collisions = Collisions(self.rules)
         self.largest_bytes = self.store.traits.largest_bytes
+
+    def leave_unswept(self) -> None:
+        """Something is tried again here: a server that notices late what broke may leave the first try lying."""
+        self.unswept = True
 
     def enter(self, layout: Layout, region: str, without: Collection[str] = ()) -> None:
         """The next entries are of another part of a dataset, or of another dataset."""

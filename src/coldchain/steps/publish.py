@@ -68,7 +68,7 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
         texts[json_key] = partial(_json_lines, ledger, header, listed, standing)
         owners |= {sums_key: dataset, json_key: dataset}
     try:
-        failed = deliver_all(aim.store, texts, writer.owner, job.verify)
+        failed = deliver_all(aim.store, texts, writer.owner, job.verify, begin_anew=aim.leave_unswept)
     except StoreError as error:
         failed = dict.fromkeys(texts, error.kept())
     yield from {owners[key]: error for key, error in failed.items()}.items()

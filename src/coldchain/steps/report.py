@@ -92,6 +92,8 @@ class Report:
     """Stored copies that were found to be wrong."""
     manifests_due: list[str] = field(default_factory=list)
     """Datasets whose manifest could not be written."""
+    sweep_due: list[str] = field(default_factory=list)
+    """Destinations where something was tried again, and may have been left lying by the first try."""
     absent: list[str] = field(default_factory=list)
     """Datasets that the job names and the source does not hold."""
     interrupted: bool = False
@@ -156,6 +158,7 @@ class Report:
             "datasets": [_dataset_json(dataset) for dataset in self.datasets],
             "notes": self.notes,
             "manifests_due": self.manifests_due,
+            "sweep_due": self.sweep_due,
             "absent": self.absent,
             "throughput": dict(self.throughput),
         }

@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 
 from tests.stores.sftp.links import reset
 
 _PIECE_BYTES = 64 << 10
+_LARGE_BYTES = 8 << 10
 
 
 class Brittle:
     """Hands bytes on to a server on this computer; a moment is a piece that passes, whichever way it goes.
 
-    Before the piece of the chosen moment is handed on, its connection is reset at both ends.
+    Before the piece of the chosen moment is handed on, its connection is reset at both ends; at the server's it may be
+    later, as on a real link, where nobody tells it.
     """
 
     def __init__(self) -> None:
         self._target = self._due = self.moments = 0
+        self._noticed_after_s = 0.0
+        self._uploads: list[int] = []
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -30,10 +35,16 @@ class Brittle:
         """To which server."""
         self._target = port
 
-    def break_at(self, moment: int) -> None:
-        """Count anew, and break once, at this moment; the first one is 1."""
+    @property
+    def amid_content(self) -> int:
+        """The middle one of the moments in which much is sent to the server."""
+        return self._uploads[len(self._uploads) // 2]
+
+    def break_at(self, moment: int, noticed_after_s: float = 0.0) -> None:
+        """Count anew, and break once, at this moment; the first one is 1.  The server notices it so much later."""
         with self._lock:
-            self.moments, self._due = 0, moment
+            self.moments, self._due, self._noticed_after_s = 0, moment, noticed_after_s
+            self._uploads.clear()
 
     def _accept(self) -> None:
         while True:
@@ -52,27 +63,35 @@ class Brittle:
 
     def _serve(self, here: socket.socket, there: socket.socket) -> None:
         self._open |= {here, there}
-        back = threading.Thread(target=self._carry, args=(there, here), daemon=True)
+        whole = threading.Event()
+        whole.set()
+        back = threading.Thread(target=self._carry, args=(there, here, here, whole), daemon=True)
         back.start()
-        self._carry(here, there)
+        self._carry(here, there, here, whole)
         back.join()
         self._open -= {here, there}
         here.close()
         there.close()
 
-    def _carry(self, come: socket.socket, go: socket.socket) -> None:
+    def _carry(self, come: socket.socket, go: socket.socket, client: socket.socket, whole: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while piece := come.recv(_PIECE_BYTES):
-                if self._is_due():
-                    reset(come, go)
+                if self._is_due(is_upload=len(piece) >= _LARGE_BYTES and come is client):
+                    whole.clear()
+                    reset(client)
+                    time.sleep(self._noticed_after_s)
+                    reset(come if go is client else go)
                     return
                 go.sendall(piece)
-        with contextlib.suppress(OSError):
-            go.shutdown(socket.SHUT_WR)
+        if whole.is_set():
+            with contextlib.suppress(OSError):
+                go.shutdown(socket.SHUT_WR)
 
-    def _is_due(self) -> bool:
+    def _is_due(self, *, is_upload: bool) -> bool:
         with self._lock:
             self.moments += 1
+            if is_upload:
+                self._uploads.append(self.moments)
             return self.moments == self._due
 
     def close(self) -> None:

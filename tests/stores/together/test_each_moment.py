@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from coldchain.errors import ColdchainError
 from coldchain.operate.restore import Wanted, restore_dataset
 from coldchain.testing.oracle import read_tree
-from tests.faults.world import World
+from tests.faults.world import Ended, World
 from tests.promises.lab import Lab, data, reasons
 from tests.stores.together.brittle import Brittle
 from tests.stores.together.worlds import KINDS, New
@@ -104,6 +105,32 @@ def test_row_80_a_connection_that_breaks_at_any_moment(
         except AssertionError as error:
             wrong[moment] = str(error)
     assert not wrong, "\n".join(f"{moment}: {what}" for moment, what in wrong.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_row_80_a_server_that_notices_a_broken_upload_late(
+    kind: str, link: Brittle, request: pytest.FixtureRequest
+) -> None:
+    """What was removed by then it may bring back, or remove only then: at the latest the next run takes it away."""
+    new: New = request.getfixturevalue(f"over_{kind}")
+    large_bytes = IN_PARTS_BYTES if kind in {"s3", "az"} else LARGE_BYTES
+    assert acquired(new("whole"), large_bytes).run().code == 0
+    amid, soon_s, late_s = link.amid_content, 0.3, 2.0
+
+    def broken(noticed_after_s: float) -> tuple[World, Ended]:
+        world = acquired(new(f"after {noticed_after_s} s"), large_bytes)
+        link.break_at(amid, noticed_after_s)
+        ended = world.run()
+        assert ended.code == 0, ended.said
+        time.sleep(noticed_after_s)
+        return world, ended
+
+    world, ended = broken(soon_s)
+    world.judge(ended)
+    world, _ = broken(late_s)
+    ended = world.run(init=False)
+    assert ended.code == 0, ended.said
+    world.judge(ended)
 
 
 @pytest.mark.parametrize("few", [FEW // 2, pytest.param(MORE // 2, marks=pytest.mark.faults)])

@@ -10,7 +10,8 @@ import contextlib
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -23,6 +24,11 @@ from coldchain.stores.fsspec.reading import FsspecReader, look
 
 BLOCK_BYTES = 8 << 20
 """What is sent in one request where the file system sends in blocks; up to so much goes whole."""
+_NOTICED_S = 1.0
+"""So long a server has to notice that a connection broke, and to be done with what it had received of it.
+
+rclone waits as long before it removes a failed upload over WebDAV.
+"""
 
 
 @dataclass
@@ -34,6 +40,8 @@ class _File:
     """The key under which it is written; "" when it waits on the local disk."""
     size_bytes: int = 0
     closed: bool = False
+    cut_off: bool = False
+    """Something failed while it was sent: the server may be at work with it still."""
     published: Entry | None = field(default=None)
 
 
@@ -64,6 +72,8 @@ class FsspecStaging:
         self._renames = line.place.habit.renames
         self._files: dict[str, _File] = {}
         self._folders: set[str] = {""}
+        self._removed: dict[str, float] = {}
+        """Temporary files that were cut off, and when they were removed: a server may bring them back."""
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -86,14 +96,14 @@ class FsspecStaging:
 
     def write(self, key: str, file: _File, chunk: bytes | memoryview) -> None:
         """Take the next piece of a file."""
-        self._line.do(key, lambda _, __: file.handle.write(bytes(chunk)))
+        self._sent(key, file, lambda: file.handle.write(bytes(chunk)))
         file.size_bytes += len(chunk)
 
     def finish(self, key: str, file: _File) -> None:
         """All was written: what waits here stays here, the rest has arrived."""
         if file.temporary:
             try:
-                self._line.do(key, lambda _, __: file.handle.close())
+                self._sent(key, file, file.handle.close)
             except StoreError as error:
                 if self._blocked(key.rpartition("/")[0]):  # some servers say so only when the content has come
                     raise self._occupied("a file stands where a folder is needed", key) from error
@@ -101,6 +111,13 @@ class FsspecStaging:
             if look(self._line, file.temporary).size_bytes != file.size_bytes:
                 raise FlushFailed("the place keeps fewer bytes than it was sent", url=self._line.place.url, key=key)
         file.closed = True
+
+    def _sent(self, key: str, file: _File, deed: Callable[[], object]) -> None:
+        try:
+            self._line.do(key, lambda _, __: deed())
+        except StoreError:
+            file.cut_off = True
+            raise
 
     def forget(self, key: str, file: _File) -> None:
         """Leave nothing behind of a file that was not published."""
@@ -110,6 +127,8 @@ class FsspecStaging:
         if file.temporary and file.published is None:
             with contextlib.suppress(StoreError):
                 self._line.remove(file.temporary)
+            if file.cut_off:
+                self._removed[file.temporary] = time.monotonic()
 
     def _make_folder(self, folder: str, key: str) -> None:
         if folder in self._folders:
@@ -247,6 +266,11 @@ class FsspecStaging:
         """Forget everything that was not published."""
         for key, file in list(self._files.items()):
             self.forget(key, file)
+        for temporary, removed in self._removed.items():
+            time.sleep(max(0.0, removed + _NOTICED_S - time.monotonic()))
+            with contextlib.suppress(StoreError):
+                self._line.remove(temporary)
+        self._removed.clear()
 
     def _occupied(self, reason: str, key: str) -> Occupied:
         return Occupied(reason, url=self._line.place.url, key=key)
