@@ -67,3 +67,19 @@ def test_a_slip_of_the_finger_is_named_and_ends_with_2(stored: Desk, words: tupl
     ended = stored.type("check", *words)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_a_manifest_that_rots_ends_with_4_and_is_written_anew(stored: Desk) -> None:
+    file = stored.near / ".coldchain/manifests/rig/one.json"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + b"X" + whole[101:])
+    ended = stored.type("check")
+    assert ended.code == 4
+    assert "near: .coldchain/manifests/rig/one.json: corrupt: " in ended.out
+    assert ", 1 manifest wrong or lost\n" in ended.out
+    assert "mend them: coldchain check rig --repair" in ended.out
+    ended = stored.type("check", "--repair")
+    assert ended.code == 0
+    assert "near: .coldchain/manifests/rig/one.json: written anew\n" in ended.out
+    assert ", 1 manifest written anew\n" in ended.out
+    assert stored.type("check").code == 0

@@ -10,6 +10,7 @@ import pytest
 
 from coldchain.config.values import OnChange
 from coldchain.ledger.columns import microseconds
+from coldchain.ledger.manifest import quote_dataset
 from coldchain.ledger.manifest_fields import stamped
 from coldchain.model import DISPROVED, Place, ProofKind, Record
 from coldchain.monitor import SilentMonitor
@@ -22,6 +23,7 @@ from tests.stores.local.conftest import mounts
 
 __all__ = ["mounts"]
 
+WHOLE = quote_dataset(".")
 CONTENTS = {"run/a": b"a" * 10, "run/b": b"b" * 20, "run/c": b"c" * 30}
 
 
@@ -350,3 +352,119 @@ def test_p10_a_batch_that_begins_when_the_place_is_gone_has_lost_nothing(one: Wo
     findings = check_batch(CheckBatch(place, copies, "the volume that it was"))
     assert {finding.state for finding in findings} == {"unreadable"}
     assert {finding.state for finding in check_batch(CheckBatch(place, copies))} == {"lost"}, "nobody said which one"
+
+
+# --- manifests --------------------------------------------------------------------------------------------------------
+
+
+def manifest(world: World, ending: str, destination: str = "nas") -> Path:
+    return world.at[destination] / f".coldchain/manifests/j/{WHOLE}.{ending}"
+
+
+def flip(file: Path) -> bytes:
+    """Rot one bit in the middle; returns what was there."""
+    content = file.read_bytes()
+    middle = len(content) // 2
+    file.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
+    return content
+
+
+def test_p08_good_manifests_are_read_and_nothing_is_said_of_them(two: World) -> None:
+    report = check(two)
+    assert (dict(report.manifests), report.shown_manifests, report.exit_code) == ({"good": 4}, [], 0)
+
+
+@pytest.mark.parametrize(("ending", "beside"), [("json", 0), ("sha256", 1)])
+def test_p08_a_manifest_that_rots_is_found_and_written_anew(one: World, ending: str, beside: int) -> None:
+    whole = {file: file.read_bytes() for file in (manifest(one, "json"), manifest(one, "sha256"))}
+    flip(manifest(one, ending))
+    report = check(one)
+    assert (report.manifests["corrupt"], report.manifests["good"], report.exit_code) == (1, beside, 4)
+    [(destination, found, done)] = report.shown_manifests
+    assert (destination, found.state, done) == ("nas", "corrupt", "")
+    assert found.key == manifest(one, ending).relative_to(one.at["nas"]).as_posix()
+    [event] = events(one, "manifest-corrupt")
+    assert (event["destination"], event["key"]) == ("nas", found.key)
+    assert [file.read_bytes() == content for file, content in whole.items()].count(False) == 1, "only looked at"
+    report = check(one, repair=True)
+    assert (report.manifests["mended"], report.exit_code, report.shown_manifests[0][2]) == (1, 0, "written anew")
+    assert len(events(one, "manifest-corrupt")) == 1, "what was written anew is not wrong any more"
+    assert manifest(one, "sha256").read_bytes() == whole[manifest(one, "sha256")]
+    one.verify_manifests()
+    assert check(one).manifests == {"good": 2}
+
+
+@pytest.mark.parametrize("ending", ["json", "sha256"])
+def test_p08_a_manifest_that_is_not_there_is_missed(two: World, ending: str) -> None:
+    manifest(two, ending, "tape").unlink()
+    report = check(two)
+    assert (report.manifests["lost"], report.exit_code) == (1, 3)
+    assert [(destination, found.state) for destination, found, _ in report.shown_manifests] == [("tape", "lost")]
+    assert check(two, repair=True).exit_code == 0
+    two.verify_manifests()
+    assert check(two).manifests == {"good": 4}
+
+
+def test_p08_a_manifest_that_a_killed_run_did_not_write_is_outdated(one: World) -> None:
+    before = [(manifest(one, ending), manifest(one, ending).read_bytes()) for ending in ("json", "sha256")]
+    one.write("run/late", b"late")
+    assert one.run().code == 0
+    for file, content in before:
+        file.write_bytes(content)
+    report = check(one)
+    assert (dict(report.manifests), report.exit_code) == ({"outdated": 1}, 3)
+    report = check(one, repair=True)
+    assert (dict(report.manifests), report.exit_code) == ({"mended": 1}, 0)
+    one.verify_manifests()
+
+
+def test_a_manifest_that_cannot_be_written_anew_stays_wrong(one: World) -> None:
+    flip(manifest(one, "json"))
+    (one.at["nas"] / ".coldchain/set-aside").write_text("nothing can be set aside")
+    report = check(one, repair=True)
+    assert (dict(report.manifests), report.exit_code) == ({"corrupt": 1}, 4)
+    assert isinstance(one.monitor, Listener)
+    assert any("could not be written" in note for note in one.monitor.notes)
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_left_alone(one: World) -> None:
+    manifest(one, "sha256").unlink()
+    manifest(one, "sha256").mkdir()
+    report = check(one, repair=True)
+    assert (dict(report.manifests), report.exit_code) == ({"good": 1, "unreadable": 1}, 3)
+    assert events(one, "manifest-unreadable") == []
+    with one.ledger() as ledger:
+        kept = ledger.runs("j", 1)[0].summary
+    [told] = report.as_json()["manifest_findings"]  # type: ignore[misc]
+    assert (kept["manifests"], kept["manifest_findings"]) == ({"good": 1, "unreadable": 1}, [told])
+    key = manifest(one, "sha256").relative_to(one.at["nas"]).as_posix()
+    assert told == {"destination": "nas", "dataset": ".", "key": key, "state": "unreadable"} | {
+        "reason": report.shown_manifests[0][1].reason,
+        "done": "",
+    }
+
+
+def test_only_the_manifests_of_datasets_of_which_a_copy_is_read_are_read(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure('datasets = "folders"')
+    for day in range(3):
+        world.write(f"day{day}/a", b"a")
+    assert world.run().code == 0
+    assert check(world).manifests == {"good": 6}
+    assert check(world, dataset="day1").manifests == {"good": 2}
+    assert check(world, within=timedelta(days=90)).manifests == {}
+
+
+def test_where_coldchain_leaves_nothing_of_its_own_no_manifest_is_missed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure(nas="marker = false")
+    world.write("run/a", b"a")
+    assert world.run().code == 0
+    report = check(world)
+    assert (report.manifests, report.good.files, report.exit_code) == ({}, 1, 0)
+
+
+def test_who_is_asked_to_stop_reads_no_more_manifests(one: World) -> None:
+    one.monitor = Listener(stops=1)
+    report = check(one)
+    assert (report.manifests, report.exit_code) == ({}, 130)

@@ -25,6 +25,8 @@ QUICK_S, SLOWEST = 4.0, 4.0
 """How long the first run takes where nothing else is going on.  Where it takes longer, everything happens so much
 later, else a fault would meet a program that has only just started; but at most this many times."""
 _TICK_S = 0.05
+_NOTHING = 6
+"""The exit code where there is no copy."""
 _STALE = "it is an older copy"
 _STRANGE = ("the stored copy is no longer what was stored", "which coldchain did not store")
 
@@ -153,9 +155,9 @@ def _only_held(done: Done) -> bool:
 
 
 def _mend(scene: Scene) -> int:
-    """A check must find every damaged copy; returns how many commands that took."""
-    damaged = {name: keys for name, keys in scene.still_altered().items() if keys}
-    if not damaged:
+    """A check must find every damaged copy and manifest; returns how many commands that took."""
+    damaged, rotten = scene.still_altered(), scene.manifests_still_altered()
+    if not (damaged or rotten):
         return 0
     done, commands = scene.carrier.command("check", "j", "--json"), 1
     if scene.is_put_back and _STALE in done.err:
@@ -167,7 +169,18 @@ def _mend(scene: Scene) -> int:
         for finding in report["findings"]
         if finding["state"] == "corrupt"
     }
+    found_manifests = {
+        (finding["destination"], finding["key"].rpartition(".")[0])
+        for report in done.told("coldchain-check")
+        for finding in report["manifest_findings"]
+    }
     missed = [f"{name}: {key}" for name, keys in damaged.items() for key in keys if (name, key) not in found]
+    missed += [
+        f"{name}: {key}"  # of the two files of a manifest the first one that is wrong is told
+        for name, keys in rotten.items()
+        for key in keys
+        if (name, key.rpartition(".")[0]) not in found_manifests
+    ]
     insist(missed, f"a check that ended with {done.code} did not find what was altered")
     scene.clear_the_way(found)
     return commands + _repair(scene)
@@ -188,7 +201,11 @@ def _judge(scene: Scene, done: Done) -> int:
     insist(wrong_sums(media), "the manifests")
     insist(broken_chain(scene.ledger_file), "the ledger")
     scene.altered = {name: {} for name in scene.places}
+    scene.altered_manifests = {name: {} for name in scene.places}
     scene.insist_on_claims("at the end")
+    checked = scene.carrier.command("check", "j", "--json")
+    if checked.code and (checked.code, files) != (_NOTHING, 0):
+        raise Violation(f"a check of what was carried was {checked.said}")
     insist(_open_uploads(scene), "uploads that stand open")
     again = _run(scene)
     if again.code != done.code or sent_files(again):

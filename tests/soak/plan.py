@@ -35,6 +35,7 @@ FAULTS: Mapping[str, str] = {
     "card-full": CARD,
     "card-forbidden": CARD,
     "card-altered": CARD,
+    "card-manifest-altered": CARD,
     "share-unmounted": SHARE,
     "share-EIO": SHARE,
     "share-ENOSPC": SHARE,
@@ -43,6 +44,7 @@ FAULTS: Mapping[str, str] = {
     "share-flips-writes": SHARE,
     "share-flips-reads": SHARE,
     "share-altered": SHARE,
+    "share-manifest-altered": SHARE,
     "bucket-killed": BUCKET,
     "bucket-suspended": BUCKET,
     "bucket-503": BUCKET,
@@ -53,6 +55,7 @@ FAULTS: Mapping[str, str] = {
     "bucket-damages-downloads": BUCKET,
     "bucket-keeps-nothing": BUCKET,
     "bucket-altered": BUCKET,
+    "bucket-manifest-altered": BUCKET,
 }
 """Each fault, and the place that it needs."""
 OFTEN = ("killed", "killed", "suspended")

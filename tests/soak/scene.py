@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.soak.server import Weed
 from tests.stores.s3.proxy import Proxy
 
 SETTLE_S = 1.0
+_MANIFEST = re.compile(r"\.coldchain/manifests/.+\.(json|sha256)")
 
 
 class Scene(contextlib.ExitStack):
@@ -43,6 +45,7 @@ class Scene(contextlib.ExitStack):
         self.callback(self.bench.stop)
         self.altered: dict[str, dict[str, str]] = {name: {} for name in plan.places}
         """For each place, keys that were altered on the medium, and what stands there since."""
+        self.altered_manifests: dict[str, dict[str, str]] = {name: {} for name in plan.places}
         self.is_put_back = False
         """The ledger was replaced by an older copy of itself."""
         self.slowness = 1.0
@@ -124,13 +127,30 @@ class Scene(contextlib.ExitStack):
                 self.altered[name][path] = read_tree(place.medium())[path]
                 return
 
+    def alter_manifest(self, name: str, chance: int) -> None:
+        """Damage one of the files that stand beside the data there."""
+        place = self.places[name]
+        if isinstance(place, Bucket) and place.is_away:
+            return
+        keys = sorted(key for key in read_tree(place.medium()) if _MANIFEST.fullmatch(key))
+        if keys and place.alter(key := keys[chance % len(keys)]):
+            self.altered_manifests[name][key] = read_tree(place.medium())[key]
+
     def still_altered(self) -> dict[str, set[str]]:
-        """Damage that is still there."""
-        trees = {name: read_tree(self.places[name].medium()) for name, keys in self.altered.items() if keys}
-        return {
-            name: {key for key, content in self.altered[name].items() if tree.get(key) == content}
+        """Damaged copies that are still there."""
+        return self._still(self.altered)
+
+    def manifests_still_altered(self) -> dict[str, set[str]]:
+        """Damaged manifests that are still there."""
+        return self._still(self.altered_manifests)
+
+    def _still(self, altered: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+        trees = {name: read_tree(self.places[name].medium()) for name, keys in altered.items() if keys}
+        still = {
+            name: {key for key, content in altered[name].items() if tree.get(key) == content}
             for name, tree in trees.items()
         }
+        return {name: keys for name, keys in still.items() if keys}
 
     def clear_the_way(self, named: Collection[tuple[str, str]]) -> None:
         """Take away versions that nobody can replace any more, of the copies (place, key) that are said to be strange.

@@ -119,6 +119,14 @@ def altered(name: str) -> Begin:
     return begin
 
 
+def manifest_altered(name: str) -> Begin:
+    def begin(scene: Scene, strike: Strike) -> End:
+        scene.alter_manifest(name, strike.chance)
+        return nothing
+
+    return begin
+
+
 def bucket_killed(scene: Scene, strike: Strike) -> End:
     scene.bucket.weed.kill()
     return scene.bucket.weed.begin
@@ -157,6 +165,7 @@ BEGINNINGS: Mapping[str, Begin] = {
     "card-full": card_full,
     "card-forbidden": forbidden(lambda scene: scene.card.medium()),
     "card-altered": altered("card"),
+    "card-manifest-altered": manifest_altered("card"),
     "share-unmounted": share_unmounted,
     "share-EIO": ruled(
         "faults", {"op": "write", "errno": errno.EIO}, {"op": "fsync", "errno": errno.EIO, "every": 2},
@@ -168,6 +177,7 @@ BEGINNINGS: Mapping[str, Begin] = {
     "share-flips-writes": ruled("lies", {"op": "write", "do": "flip"}),
     "share-flips-reads": ruled("lies", {"op": "read", "do": "flip"}),
     "share-altered": altered("share"),
+    "share-manifest-altered": manifest_altered("share"),
     "bucket-killed": bucket_killed,
     "bucket-suspended": bucket_suspended,
     "bucket-503": spoilt(".*", spoiling.status(503, "SlowDown"), spoiling.status(500, "InternalError")),
@@ -178,6 +188,7 @@ BEGINNINGS: Mapping[str, Begin] = {
     "bucket-damages-downloads": spoilt("GET", spoiling.flip_down, spoiling.half_down, spoiling.broken_down),
     "bucket-keeps-nothing": spoilt("PUT", spoiling.phantom, spoiling.keeps_half),
     "bucket-altered": altered("bucket"),
+    "bucket-manifest-altered": manifest_altered("bucket"),
 }  # fmt: skip
 """How each fault of the plan begins; what is returned ends it."""
 assert set(BEGINNINGS) == set(FAULTS)

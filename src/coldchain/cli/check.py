@@ -115,17 +115,31 @@ def _lines(report: CheckReport, *, repair: bool) -> Iterator[str]:
         yield f"{report.job}  {destination}: {name(finding.record.key)}: {name(finding.reason)}"
         if done:
             yield f"{report.job}  {destination}: {name(finding.record.key)}: {name(done)}"
+    for destination, found, done in report.shown_manifests:
+        yield f"{report.job}  {destination}: {name(found.key)}: {found.state}: {name(found.reason)}"
+        if done:
+            yield f"{report.job}  {destination}: {name(found.key)}: {done}"
     more = report.bad + report.unreadable - len(report.shown)
     if more > 0:
         yield f"{report.job}  ... and {more:,} more"
     wrong = f", {report.bad:,} wrong or lost" if report.bad else ""
     mended = f", {report.mended:,} mended" if report.mended else ""
     unread = f", {report.unreadable:,} could not be read" if report.unreadable else ""
+    manifests = "".join(
+        f", {number:,} {'manifest' if number == 1 else 'manifests'} {what}"
+        for what, number in (
+            ("wrong or lost", sum(report.manifests[state] for state in ("corrupt", "lost", "outdated"))),
+            ("written anew", report.manifests["mended"]),
+            ("that could not be read", report.manifests["unreadable"]),
+        )
+        if number
+    )
     end = "; interrupted, not all were looked at" if report.interrupted else ""
-    yield f"{report.job}: {tally(report.good)} proved again{wrong}{mended}{unread}{end}"
+    yield f"{report.job}: {tally(report.good)} proved again{wrong}{mended}{unread}{manifests}{end}"
     if not (report.good.files or wrong or unread or end):
         yield f"{report.job}: no copy was chosen; take a larger share, or a shorter time"
-    if report.bad > report.mended and not repair:
+    due = report.manifests.keys() & {"corrupt", "lost", "outdated"}
+    if (report.bad > report.mended or due) and not repair:
         yield f"mend them: coldchain check {report.job} --repair"
     elif report.bad > report.mended:
         yield "what was not mended is neither at the source nor whole at another destination"

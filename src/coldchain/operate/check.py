@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,29 +11,14 @@ from functools import partial
 from coldchain.config.values import Job
 from coldchain.content.batches import in_batches
 from coldchain.content.pool import as_completed, threads
-from coldchain.errors import NotFound, StoreError
 from coldchain.ledger.ledger import Ledger
-from coldchain.model import (
-    DISPROVED,
-    OWN_FOLDER,
-    Entry,
-    Manner,
-    Place,
-    ProofKind,
-    Record,
-    Send,
-    Tally,
-    Target,
-    Trouble,
-    Verified,
-)
+from coldchain.model import DISPROVED, ProofKind, Record, Tally
 from coldchain.monitor import Surroundings
+from coldchain.operate.mend import has_manifests, mend, place_of, write_anew
 from coldchain.operate.opening import Opened, Wish, opened
 from coldchain.steps.check import CheckBatch, Finding, check_batch, due, sampled
-from coldchain.steps.deliver import copied, deliver
 from coldchain.steps.plan import Aim
-from coldchain.steps.publish import publish_manifests
-from coldchain.steps.transfer import Batch, Expected, process_batch
+from coldchain.steps.reread import Reread, reread
 
 _SHOWN = 100
 
@@ -60,16 +45,23 @@ class CheckReport:
     unreadable: int = 0
     shown: list[tuple[str, Finding, str]] = field(default_factory=list)
     """(destination, finding, what was done about it); the first hundred."""
+    manifests: Counter[str] = field(default_factory=Counter)
+    """Files of manifests by state; ``mended`` for those that were written anew."""
+    shown_manifests: list[tuple[str, Reread, str]] = field(default_factory=list)
+    """(destination, what is wrong, what was done about it); the first hundred."""
     interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
-        """4 when a copy is wrong or lost and was not mended, 3 when one could not be read, 6 when there is none."""
+        """4 when a copy or manifest is wrong, or a copy lost, and was not mended; 6 when there is no copy.
+
+        3 when one could not be read, or a manifest is not there or not up to date.
+        """
         if self.interrupted:
             return 130
-        if self.bad > self.mended:
+        if self.bad > self.mended or self.manifests["corrupt"]:
             return 4
-        if self.unreadable:
+        if self.unreadable or self.manifests.keys() & {"lost", "outdated", "unreadable"}:
             return 3
         return 0 if self.good.files or self.mended else 6
 
@@ -97,6 +89,11 @@ class CheckReport:
                 }
                 for destination, finding, done in self.shown
             ],
+            "manifests": dict(self.manifests),
+            "manifest_findings": [
+                {"destination": destination, **found._asdict(), "done": done}
+                for destination, found, done in self.shown_manifests
+            ],
         }
 
 
@@ -105,16 +102,20 @@ def check_job(job: Job, ledger: Ledger, extent: Extent, wish: Wish, around: Surr
     with opened(job, ledger, wish, around) as opened_job:
         last = next((row.ended for row in ledger.runs(job.name, 1000) if row.command == "check" and row.ended), None)
         report = CheckReport(job.name, ledger.begin_run(job.name, "check", around.clock()))
+        check = _Check(opened_job, ledger, report, extent, around)
         with threads(around.workers) as executor:
             for aim in opened_job.aims:
                 copies = _chosen(ledger, job, aim.name, extent, around.clock(), (last, report.run))
                 batches = (
-                    CheckBatch(_place(opened_job, aim.name), tuple(batch), aim.volume)
+                    CheckBatch(place_of(opened_job, aim.name), tuple(batch), aim.volume)
                     for batch in in_batches(copies, lambda copy: copy[1].size_bytes)
                 )
                 work = partial(check_batch, monitor=around.monitor)
+                datasets: set[str] = set()
                 for _, findings in as_completed(executor, work, batches, ahead=2 * around.workers):
-                    _take(_Check(opened_job, ledger, report, extent, around), aim, findings)
+                    datasets.update(finding.dataset for finding in findings)
+                    _take(check, aim, findings)
+                _reread_all(check, aim, datasets)
         report.interrupted = around.monitor.stopping
         ledger.end_run(report.run, around.clock(), report.exit_code, report.as_json())
     return report
@@ -162,7 +163,7 @@ def _take(check: _Check, aim: Aim, findings: Sequence[Finding]) -> None:
         else:
             report.bad += 1
         if check.extent.repair:
-            done = _repair(opened_job, ledger, aim, finding, report.run, around)
+            done = mend(opened_job, ledger, aim, finding, report.run, around)
             if done and finding.state == "unreadable":
                 report.unreadable -= 1
                 report.bad += 1
@@ -170,7 +171,13 @@ def _take(check: _Check, aim: Aim, findings: Sequence[Finding]) -> None:
         if finding.state != "unreadable" and not done:
             wrong = finding.record._replace(proof_kind=ProofKind.SIZE, proof_how=DISPROVED)
             ledger.refresh(report.run, job, finding.dataset, aim.name, [wrong], now)
-            ledger.note(report.run, f"found-{finding.state}", job, _detail(aim.name, finding), now)
+            ledger.note(
+                report.run,
+                f"found-{finding.state}",
+                job,
+                _detail(aim.name, finding.dataset, finding.record.key, finding.reason),
+                now,
+            )
         if len(report.shown) < _SHOWN:
             report.shown.append((aim.name, finding, done))
 
@@ -181,115 +188,27 @@ def _proved(finding: Finding, now: datetime) -> Record:
     )
 
 
-def _detail(destination: str, finding: Finding) -> dict[str, object]:
-    return {
-        "destination": destination,
-        "dataset": finding.dataset,
-        "key": ascii(finding.record.key)[1:-1],
-        "why": finding.reason,
-    }
+def _detail(destination: str, dataset: str, key: str, why: str) -> dict[str, object]:
+    return {"destination": destination, "dataset": dataset, "key": ascii(key)[1:-1], "why": why}
 
 
-def _place(opened_job: Opened, name: str) -> Place:
-    return next(destination.place for destination in opened_job.job.destinations if destination.name == name)
-
-
-# --- mending ----------------------------------------------------------------------------------------------------------
-
-
-def _repair(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding, run: int, around: Surroundings) -> str:
-    """Write the recorded bytes anew, from the source or another destination; returns from where, "" when nobody has it.
-
-    What stood there is set aside first, for it may be somebody's work and no damage.
-    """
-    record = finding.record
-    for name, place, entry in _origins(opened_job, ledger, aim, finding):
-        if finding.state == "unreadable" and not _is_whole(place, entry.path, finding):
-            around.monitor.note(f"{aim.name}: {record.key} is not to be had whole from {name}")
-            continue
-        try:
-            target = _target(aim, finding, run, opened_job.writer.owner)
-        except StoreError as error:
-            around.monitor.note(f"{aim.name}: {record.key} could not be set aside: {error.reason}")
-            return ""
-        expected = Expected(record.digest, record.source_mtime_ns, record.mode)
-        batch = Batch(
-            place,
-            (_place(opened_job, aim.name),),
-            (aim.volume,),
-            (Send(entry, (target,)),),
-            record.digest.algorithm,
-            ProofKind.READBACK,
-            opened_job.writer.owner,
-            (expected,),
-        )
-        (outcome,) = process_batch(batch).outcomes
-        if isinstance(outcome, Verified):
-            mended = outcome._replace(entry=_source_entry(record))
-            ledger.record(run, opened_job.job.name, finding.dataset, [mended], around.clock())
-            _publish(opened_job, ledger, aim, finding.dataset, around)
-            return f"mended from {name}"
-        if isinstance(outcome, Trouble):
-            around.monitor.note(f"{aim.name}: {record.key} could not be mended from {name}: {outcome.reason}")
-    return ""
-
-
-def _is_whole(place: Place, key: str, finding: Finding) -> bool:
-    """Whether the recorded bytes can be read there: a copy that cannot be set aside is taken away only for these."""
-    (there,) = check_batch(CheckBatch(place, ((finding.dataset, finding.record._replace(key=key)),)))
-    return there.state == "good"
-
-
-def _source_entry(record: Record) -> Entry:
-    return Entry(
-        record.path,
-        record.size_bytes,
-        record.source_mtime_ns,
-        record.source_ctime_ns,
-        record.source_inode,
-        record.mode,
-    )
-
-
-def _origins(opened_job: Opened, ledger: Ledger, aim: Aim, finding: Finding) -> Iterator[tuple[str, Place, Entry]]:
-    """Where the recorded bytes may still be: the source first, then the other destinations."""
-    record = finding.record
-    if not record.superseded:
-        with suppress(StoreError):
-            yield "the source", opened_job.job.source, opened_job.source.stat(record.path)
-    copies = ledger.copies(opened_job.job.name, finding.dataset, record.path)
-    for other in opened_job.aims:
-        for name, copy in copies:
-            if name == other.name != aim.name and copy.digest == record.digest:
-                try:
-                    yield other.name, _place(opened_job, other.name), other.store.stat(copy.key)
-                except StoreError:
-                    continue
-
-
-def _target(aim: Aim, finding: Finding, run: int, owner: str) -> Target:
-    """How to write over what stands there now."""
-    record = finding.record
-    reason = f"repaired: {finding.state}"
-    if finding.state == "lost":
-        return Target(aim.name, record.key, Manner.NEW, reason)
-    try:
-        aside = f"{OWN_FOLDER}/set-aside/{run}/{record.key}"
-        deliver(aim.store, aside, copied(aim.store, record.key), owner)
-    except NotFound:
-        return Target(aim.name, record.key, Manner.NEW, reason)
-    except StoreError:
-        if finding.state != "unreadable":
-            raise
-    if finding.found is None:
-        aim.store.delete(record.key)
-        return Target(aim.name, record.key, Manner.NEW, reason)
-    return Target(aim.name, record.key, Manner.REPLACE, reason, finding.found)
-
-
-def _publish(opened_job: Opened, ledger: Ledger, aim: Aim, dataset: str, around: Surroundings) -> None:
-    destination = next(d for d in opened_job.job.destinations if d.name == aim.name)
-    if not destination.marker:
+def _reread_all(check: _Check, aim: Aim, datasets: Collection[str]) -> None:
+    """Read the manifests of every dataset of which a copy was read; with ``repair`` write anew what is wrong."""
+    if not has_manifests(check.opened, aim):
         return
-    for name, error in publish_manifests(ledger, opened_job.job, aim, [dataset], opened_job.writer, around.clock()):
-        around.monitor.note(f"{aim.name}: the manifest of {name} could not be written: {error.reason}")
+    report, around = check.report, check.around
+    for dataset in sorted(datasets):
+        if around.monitor.stopping:
+            return
+        for found in reread(check.ledger, report.job, aim, dataset, check.opened.job.digest):
+            done = ""
+            if check.extent.repair and found.state not in {"good", "unreadable"}:
+                done = "written anew" if write_anew(check.opened, check.ledger, aim, dataset, around) else ""
+            report.manifests["mended" if done else found.state] += 1
+            if found.state == "good":
+                continue
+            if len(report.shown_manifests) < _SHOWN:
+                report.shown_manifests.append((aim.name, found, done))
+            if not done and found.state != "unreadable":
+                detail = _detail(aim.name, dataset, found.key, found.reason)
+                check.ledger.note(report.run, f"manifest-{found.state}", report.job, detail, around.clock())

@@ -57,11 +57,11 @@ def check_copies(store: Store, batch: CheckBatch, monitor: Monitor = SILENT) -> 
         if monitor.stopping:
             break
         finding = _read(store, dataset, record, monitor)
-        if finding.state in {"lost", "corrupt"} and (absent := _absent(store, batch.volume, silent=True)):
-            finding = finding._replace(state="unreadable", reason=f"unreadable: {absent}")
+        if finding.state in {"lost", "corrupt"} and (gone := absent(store, batch.volume, silent=True)):
+            finding = finding._replace(state="unreadable", reason=f"unreadable: {gone}")
         findings.append(finding)
-    if absent := _absent(store, batch.volume, silent=False):  # nobody knows of which one the good copies were
-        findings = [one._replace(state="unreadable", reason=f"unreadable: {absent}") for one in findings]
+    if gone := absent(store, batch.volume, silent=False):  # nobody knows of which one the good copies were
+        findings = [one._replace(state="unreadable", reason=f"unreadable: {gone}") for one in findings]
     return findings
 
 
@@ -83,7 +83,7 @@ def _read(store: Store, dataset: str, record: Record, monitor: Monitor) -> Findi
     return Finding(dataset, record, "corrupt", reason, how, found)
 
 
-def _absent(store: Store, volume: str, *, silent: bool) -> str:
+def absent(store: Store, volume: str, *, silent: bool) -> str:
     """Say what is wrong with the place itself, or ""; ``silent``: one that does not answer may be gone."""
     if not volume:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -49,15 +50,18 @@ def place(record: Record) -> tuple[str, str]:
     return record.path, record.key
 
 
-def read_standing(store: Store, key: str, dataset: str, mine: Iterator[Record], *, units: bool) -> Standing:
+def read_standing(
+    store: Store, key: str, dataset: str, mine: Iterator[Record], *, units: bool, past_cache: bool = False
+) -> Standing:
     """Read the manifest under ``key``, with its units if they are wanted; raises StoreError, ManifestDamaged.
 
     One of another dataset, whose name the place takes for the same, is Occupied: it is the only way back to that (P8).
     """
     try:
-        with store.read(key) as reader:
+        with store.read(key, past_cache=past_cache) as reader:
             header, listed_units, listed = read_whole_manifest(lines_of(reader.chunks()), key)
             if header.dataset != dataset:
+                deque(listed, maxlen=0)  # one that is damaged may have any name
                 raise Occupied(
                     f"the manifest of {header.dataset!r} lies under this name: if the place confuses the two, "
                     "rename one; else move that file away",

@@ -63,7 +63,7 @@ def publish_manifests(  # noqa: PLR0913, PLR0917 - each is needed
         except StoreError as error:
             yield dataset, error
             continue
-        listed = _Twice(partial(_merged, ledger, aim, header, standing))
+        listed = _Twice(partial(merged, ledger, job.name, aim.name, dataset, standing))
         texts[sums_key] = partial(sums_lines, listed, job.digest)
         texts[json_key] = partial(_json_lines, ledger, header, listed, standing)
         owners |= {sums_key: dataset, json_key: dataset}
@@ -112,8 +112,9 @@ def _json_lines(ledger: Ledger, header: ManifestHeader, listed: _Twice, standing
     return json_lines(header, listed, _units(ledger, header, standing.units))
 
 
-def _merged(ledger: Ledger, aim: Aim, header: ManifestHeader, standing: Standing) -> Iterator[Record]:
-    return heapq.merge(ledger.all_records(header.job, aim.name, header.dataset), standing.others, key=place)
+def merged(ledger: Ledger, job: str, destination: str, dataset: str, standing: Standing) -> Iterator[Record]:
+    """What a manifest lists: the records of the ledger, and what is carried over from the one that stands there."""
+    return heapq.merge(ledger.all_records(job, destination, dataset), standing.others, key=place)
 
 
 class _Twice:
