@@ -146,6 +146,28 @@ def test_p08_a_manifest_that_a_disk_forgets_is_owed_until_it_keeps_one(tmp_path:
 
 
 @needs_root
+def test_p11_where_a_file_failed_the_next_run_looks_for_what_it_left(tmp_path: Path) -> None:
+    with ExitStack() as undo:
+        share = Share(tmp_path, undo)
+        world = World(tmp_path, ("nas",), at={"nas": share.place})
+        world.configure(_FOLDERS)
+        world.write("day1/a", b"a")
+        assert world.run().code == 0
+        world.write("day1/b", b"b")
+        share.rules["always"] = {"faults": [{"op": "write", "errno": errno.ENAMETOOLONG, "match": "day1/"}]}
+        share.tell()
+        ended = world.run()
+        assert ended.report is not None
+        assert (ended.code, ended.report.sweep_due) == (3, []), "nothing was tried again"
+        share.rules.clear()
+        share.tell()
+        late = share.medium() / f"day1/.~{Writer('j', world.host).owner}-01234567.coldchain"
+        late.write_bytes(b"half")
+        assert world.run().code == 0
+        assert not late.exists()
+
+
+@needs_root
 @pytest.mark.parametrize(
     ("call", "where"), [("write", "day1/"), ("fsync", ".~"), ("write", ".coldchain/manifests/"), ("", "")]
 )

@@ -69,6 +69,17 @@ def test_a_manifest_that_cannot_be_read_is_not_written_over_and_the_others_are_w
     assert [found.path for found in whole.list(".coldchain/manifests") if "second" in found.path]
 
 
+def test_p08_damage_to_the_name_of_the_dataset_does_not_make_it_the_manifest_of_another(bench: Bench) -> None:
+    publish(bench, DATASET)
+    assert isinstance(bench.store, MemoryStore)
+    rotten = bench.bytes(JSON).replace(DATASET.encode(), DATASET.swapcase().encode(), 1)
+    bench.store.put(JSON, rotten)
+    assert publish(bench, DATASET) == []
+    assert bench.read()[0].dataset == DATASET
+    [aside] = [found.path for found in bench.store.list(".coldchain/set-aside")]
+    assert bench.bytes(aside) == rotten
+
+
 def test_a_manifest_that_is_damaged_is_set_aside_byte_for_byte(bench: Bench) -> None:
     publish(bench, DATASET)
     assert isinstance(bench.store, MemoryStore)
