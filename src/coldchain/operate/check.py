@@ -171,13 +171,8 @@ def _take(check: _Check, aim: Aim, findings: Sequence[Finding]) -> None:
         if finding.state != "unreadable" and not done:
             wrong = finding.record._replace(proof_kind=ProofKind.SIZE, proof_how=DISPROVED)
             ledger.refresh(report.run, job, finding.dataset, aim.name, [wrong], now)
-            ledger.note(
-                report.run,
-                f"found-{finding.state}",
-                job,
-                _detail(aim.name, finding.dataset, finding.record.key, finding.reason),
-                now,
-            )
+            detail = _detail(aim.name, finding.dataset, finding.record.key, finding.reason)
+            ledger.note(report.run, f"found-{finding.state}", job, detail, now)
         if len(report.shown) < _SHOWN:
             report.shown.append((aim.name, finding, done))
 
