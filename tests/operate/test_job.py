@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -145,34 +145,26 @@ def test_p08_a_manifest_that_a_disk_forgets_is_owed_until_it_keeps_one(tmp_path:
         assert "day1/b" in _sums(world, "nas").read_text()
 
 
-@needs_root
-def test_p11_where_a_file_failed_the_next_run_looks_for_what_it_left(tmp_path: Path) -> None:
-    with ExitStack() as undo:
-        share = Share(tmp_path, undo)
-        world = World(tmp_path, ("nas",), at={"nas": share.place})
-        world.configure(_FOLDERS)
-        world.write("day1/a", b"a")
-        assert world.run().code == 0
-        world.write("day1/b", b"b")
-        share.rules["always"] = {"faults": [{"op": "write", "errno": errno.ENAMETOOLONG, "match": "day1/"}]}
-        share.tell()
-        ended = world.run()
-        assert ended.report is not None
-        assert (ended.code, ended.report.sweep_due) == (3, []), "nothing was tried again"
-        share.rules.clear()
-        share.tell()
-        late = share.medium() / f"day1/.~{Writer('j', world.host).owner}-01234567.coldchain"
-        late.write_bytes(b"half")
-        assert world.run().code == 0
-        assert not late.exists()
+_ONCE = {"errno": errno.EIO, "times": 1}
+_TRIED_AGAIN = [
+    {"op": "write", "match": "day1/"},
+    {"op": "fsync", "match": ".~"},
+    {"op": "write", "match": ".coldchain/m"},
+]
 
 
 @needs_root
 @pytest.mark.parametrize(
-    ("call", "where"), [("write", "day1/"), ("fsync", ".~"), ("write", ".coldchain/manifests/"), ("", "")]
+    ("faults", "code", "due", "swept"),
+    [
+        *(([fault | _ONCE], 0, ["nas"], True) for fault in _TRIED_AGAIN),
+        ([{"op": "write", "errno": errno.ENAMETOOLONG, "match": "day1/"}], 3, [], True),
+        ([], 0, [], False),
+    ],
+    ids=["copy", "flush", "manifest", "failed", "nothing"],
 )
 def test_p11_what_a_first_try_may_have_left_is_looked_for_by_the_next_run(
-    tmp_path: Path, call: str, where: str
+    tmp_path: Path, faults: list[Mapping[str, object]], code: int, due: list[str], *, swept: bool
 ) -> None:
     """A server may notice late that a connection broke, and bring back what was removed already."""
     with ExitStack() as undo:
@@ -182,17 +174,21 @@ def test_p11_what_a_first_try_may_have_left_is_looked_for_by_the_next_run(
         world.write("day1/a", b"a")
         assert world.run().code == 0
         world.write("day1/b", b"b")
-        share.rules["once"] = {"faults": [{"op": call, "errno": errno.EIO, "match": where, "times": 1}] if call else []}
+        share.rules["faults"] = {"faults": faults}
         share.tell()
         ended = world.run()
         assert ended.report is not None
-        assert (ended.code, ended.report.sweep_due) == (0, ["nas"] if call else []), ended.said
+        assert (ended.code, ended.report.sweep_due) == (code, due), ended.said
+        share.rules.clear()
+        share.tell()
         late = share.medium() / f"day1/.~{Writer('j', world.host).owner}-01234567.coldchain"
         late.write_bytes(b"half")
+        with world.ledger() as ledger:  # a check between the two forgets nothing
+            ledger.end_run(ledger.begin_run("j", "check", world.now), world.now, 0, {"format": "coldchain-check"})
         ended = world.run()
         assert ended.report is not None
         assert (ended.code, ended.report.sweep_due) == (0, []), ended.said
-        assert late.exists() == (not call), "where nothing was tried again, nobody lists a place with a million files"
+        assert late.exists() != swept, "where nothing was tried again, nobody lists a place with a million files"
 
 
 def test_nothing_is_written_anew_of_what_is_owed_to_nobody(world: World) -> None:

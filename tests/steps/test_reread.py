@@ -60,6 +60,8 @@ def test_p08_any_byte_that_is_another_is_found(bench: Bench, key: str) -> None:
         *_, last = found(bench)
         assert (last.key, last.state) == (key, "corrupt"), place
         assert last.reason
+        assert last.reason[0].isalpha()
+        assert not any(words in last.reason for words in (key, "The data beside")), last.reason
 
 
 @pytest.mark.parametrize("key", [JSON, SUMS])

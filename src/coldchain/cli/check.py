@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _HELP = """Prove stored copies again: read them, and compare.
 
-What is read comes from the disk, past every cache.  Ends with 4 when a copy is wrong or lost and was not mended.
+What is read comes from the disk, past every cache; the manifests beside the copies are read as well.  Ends with 4 when
+a copy is wrong or lost, or a manifest wrong, and was not mended; with 3 when a manifest is lost or outdated.
 
 \b
 Example:
@@ -45,7 +46,9 @@ def check(
     within: str = typer.Option(
         "", "--within", metavar="TIME", help="The copies that are due, so that none stays unproved for longer."
     ),
-    repair: bool = typer.Option(False, "--repair", help="Mend what is wrong from the source or another destination."),
+    repair: bool = typer.Option(
+        False, "--repair", help="Mend what is wrong from the source or another destination, manifests from the ledger."
+    ),
     workers: int = session.WORKERS,
     settings: list[str] = session.SET,
     as_json: bool = session.JSON,

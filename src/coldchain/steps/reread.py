@@ -58,7 +58,7 @@ def _both(ledger: Ledger, job: str, aim: Aim, dataset: str, algorithm: str) -> I
     try:
         found = _PATIENCE.outlast(standing)
     except ManifestDamaged as error:
-        yield Reread(dataset, json_key, "corrupt", str(error).removeprefix(f"{json_key}: ").partition(". ")[0])
+        yield Reread(dataset, json_key, "corrupt", _why(error, json_key))
         return
     except StoreError as error:
         yield Reread(dataset, json_key, "unreadable", error.reason)
@@ -74,6 +74,11 @@ def _both(ledger: Ledger, job: str, aim: Aim, dataset: str, algorithm: str) -> I
     for line in sums_lines(merged(ledger, job, aim.name, dataset, found), algorithm):
         wanted.update(line)
     yield _sums(aim.store, dataset, sums_key, Digest("sha256", wanted.hexdigest()))
+
+
+def _why(error: ManifestDamaged, key: str) -> str:
+    """What is wrong, without the name, which stands beside it, and without what a run would do about it."""
+    return str(error).partition(". The data beside")[0].removeprefix(key).lstrip(":, ")
 
 
 def _sums(store: Store, dataset: str, key: str, wanted: Digest) -> Reread:
