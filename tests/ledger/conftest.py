@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ def _as_its_user() -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A real PostgreSQL with a password; yields the URL of its superuser, without a database."""
+@contextmanager
+def served(host: str = "127.0.0.1", *, wrap: tuple[str, ...] = ()) -> Iterator[str]:
+    """A real PostgreSQL with a password, started by ``wrap``; yields the URL of its superuser, without a database."""
     programs, manner = _programs(), _as_its_user()
     folder = Path(tempfile.mkdtemp(prefix="coldchain-pg-"))
     secret = folder / "password"
@@ -52,21 +53,30 @@ def postgres_server() -> Iterator[str]:
     for path in (folder, secret):
         os.chown(path, manner.get("user", -1), manner.get("group", -1))
     port = free_port()
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    options = f"-p {port} -c listen_addresses={host} -c unix_socket_directories='' -c fsync=off"
     control = [programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
 
     def call(*command: object) -> None:
         subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=120, **manner)
 
     call(programs / "initdb", "-D", folder / "data", "-U", "tester", "-A", "scram-sha-256", f"--pwfile={secret}")
+    with (folder / "data" / "pg_hba.conf").open("a") as guests:
+        guests.write("host all all samenet scram-sha-256\n")
     # pg_ctl's child keeps the pipes open: it must have none.
-    subprocess.run([*map(str, control), "-o", options, "start"], check=True, timeout=120, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, **manner)  # fmt: skip
+    as_user = ("setpriv", f"--reuid={manner['user']}", f"--regid={manner['group']}", "--clear-groups") if manner else ()
+    subprocess.run([*wrap, *as_user, *map(str, control), "-o", options, "start"], check=True, timeout=120, cwd="/",
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     try:
-        yield f"postgresql://tester:{PASSWORD}@127.0.0.1:{port}"
+        yield f"postgresql://tester:{PASSWORD}@{host}:{port}"
     finally:
         call(*control, "-m", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with served() as url:
+        yield url
 
 
 @pytest.fixture

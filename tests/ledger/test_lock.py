@@ -71,6 +71,17 @@ def test_machines_that_share_a_ledger_share_its_locks(postgres_url: str, tmp_pat
             pass
 
 
+@pytest.mark.xdist_group("postgres")
+def test_p11_a_server_that_notices_late_that_somebody_died_is_asked_again(postgres_url: str, tmp_path: Path) -> None:
+    with Ledger.open(postgres_url, now=NOW) as here, Ledger.open(postgres_url, now=NOW) as dead:
+        held = dead.lock_job(JOB, tmp_path / "dead")
+        held.__enter__()
+        noticing = threading.Timer(0.5, dead.close)
+        noticing.start()
+        with here.lock_job(JOB, tmp_path / "here"):
+            noticing.join()
+
+
 def test_a_folder_that_is_a_file_is_reported(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError, match=re.escape(str(tmp_path / "file"))):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import Cable, laid
 from tests.notify.posts import Office, serving
 from tests.ports import free_port
-from tests.stores.sftp.links import Cable, laid
 from tests.stores.sftp.serving import Sshd
 from tests.watch.lab import COLDCHAIN, Lab, until
 

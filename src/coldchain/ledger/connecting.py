@@ -18,6 +18,13 @@ from coldchain.ledger.translating import Where, translated
 BUSY_SECONDS = 60
 """How long one process waits for another's transaction; the longest records a batch, well under a second."""
 
+_ALIVE = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 45_000}
+"""When a server, or a machine that is connected to it, counts as dead: after 45 seconds of silence, not two hours.
+
+Less than BUSY_SECONDS: who waits for what a machine without power holds gets it.  These are libpq's parameters; the
+settings of a session on the server have the same names, with ``tcp_`` before each.
+"""
+
 
 def sqlite(file: Path, *, new: bool = False) -> Connection:
     """Open a SQLite file for reading and writing; ``new``: while it is made, without a write-ahead log.
@@ -42,14 +49,15 @@ def sqlite_in_memory() -> Connection:
 
 def postgres(url: URL, where: Where, *, read_only: bool = False) -> Connection:
     """Connect to PostgreSQL; raises LedgerError."""
-    options = f"-c lock_timeout=60s -c search_path={POSTGRES_SCHEMA}"
+    defaults = " ".join(f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in _ALIVE.items())
+    options = f"-c lock_timeout={BUSY_SECONDS}s -c search_path={POSTGRES_SCHEMA}"
     if read_only:
         options += " -c default_transaction_read_only=on"
     theirs = url.query.get("options", "")
     try:
         with translated(where):
-            arguments = {"connect_timeout": 20, "application_name": "coldchain"} | dict(url.query)
-            arguments["options"] = f"{theirs if isinstance(theirs, str) else ' '.join(theirs)} {options}".strip()
+            arguments = {"connect_timeout": 20, "application_name": "coldchain", **_ALIVE, **url.query}
+            arguments["options"] = f"{defaults} {theirs if isinstance(theirs, str) else ' '.join(theirs)} {options}"
             engine = create_engine(url.set(query={}), connect_args=arguments, poolclass=NullPool, hide_parameters=True)
             return engine.connect()
     except ModuleNotFoundError:

@@ -97,7 +97,7 @@ class Ledger:
         return self._events.head()
 
     def lock_job(self, job: str, folder: Path) -> AbstractContextManager[None]:
-        """Hold the lock of a job for the life of the block; raises AlreadyRunning at once, naming who holds it."""
+        """Hold the lock of a job for the life of the block; raises AlreadyRunning, naming who holds it."""
         return job_lock(self._database, job, folder)
 
     # --- places -------------------------------------------------------------------------------------------------------

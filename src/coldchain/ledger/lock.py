@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,10 +24,14 @@ from coldchain.ledger.columns import blob
 from coldchain.ledger.database import Database
 from coldchain.ledger.quoting import quote_dataset
 
+_LINGERS_S = 5.0
+"""A server that is busy may notice that late that a process which held the lock was killed."""
+_ASK_AGAIN_S = 0.05
+
 
 @contextmanager
 def job_lock(database: Database, job: str, folder: Path) -> Iterator[None]:
-    """Hold the lock of a job; raises AlreadyRunning at once, it never waits."""
+    """Hold the lock of a job; raises AlreadyRunning: at once when it is held here, after seconds when elsewhere."""
     beside = folder / f"{quote_dataset(job)}.holder"
     lock = FileLock(
         folder / f"{quote_dataset(job)}.lock", timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False
@@ -56,8 +61,14 @@ def _held_on_server(database: Database, job: str) -> Iterator[None]:
         yield
         return
     number = int.from_bytes(hashlib.sha256(b"coldchain job " + blob(job)).digest()[:8], signed=True)
-    if not database.read(lambda c: c.exec_driver_sql(f"SELECT pg_try_advisory_lock({number})").scalar()):
-        raise AlreadyRunning(f"job {job} is running already, on another machine that shares the ledger; wait for it")
+    until = time.monotonic() + _LINGERS_S
+    while not database.read(lambda c: c.exec_driver_sql(f"SELECT pg_try_advisory_lock({number})").scalar()):
+        if time.monotonic() > until:
+            raise AlreadyRunning(
+                f"job {job} is running already, on another machine that shares the ledger; wait for it (of one that "
+                "died the lock is free within a minute)"
+            )
+        time.sleep(_ASK_AGAIN_S)
     try:
         yield
     finally:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import Cable, SlowLink, laid
 from tests.ports import free_port
-from tests.stores.sftp.links import Cable, SlowLink, laid
 from tests.stores.sftp.remote import Remote, eventually, reasons_of
 from tests.stores.sftp.serving import Sshd
 

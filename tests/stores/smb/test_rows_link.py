@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.sftp.links import Cable, SlowLink, laid
+from tests.links import Cable, SlowLink, laid
 from tests.stores.sftp.remote import Remote, eventually, reasons_of
 from tests.stores.smb.serving import Server, said, served
 

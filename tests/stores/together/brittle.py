@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from tests.stores.sftp.links import reset
+from tests.links import reset
 
 _PIECE_BYTES = 64 << 10
 _LARGE_BYTES = 8 << 10
