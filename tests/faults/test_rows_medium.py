@@ -16,6 +16,7 @@ import pytest
 from tests.faults.each_call import command
 from tests.faults.gate import Gate, needs_gate
 from tests.faults.world import COLDCHAIN, World
+from tests.promises.lab import names
 from tests.stores.local.carrying import Mounts, needs_root, run
 
 pytestmark = [needs_root, needs_gate]
@@ -130,7 +131,7 @@ def test_row56_a_mount_that_hangs_does_not_hold_the_other_destination_up(
         world.write(f"d/f{number:02}", os.urandom(400_000))
     words = [*COLDCHAIN, "run", "j", "--config", str(world.file)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        until(lambda: any((world.folder / "nas").rglob("*.~*")) or (world.folder / "nas" / "d").exists())
+        until(lambda: names(world.folder / "nas", "*.~*") or (world.folder / "nas" / "d").exists())
         server.send_signal(signal.SIGSTOP)
         try:
             whole = len(world.history)

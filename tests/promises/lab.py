@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import json
 import os
@@ -199,11 +200,22 @@ def data(root: Path) -> dict[str, bytes]:
     return {name: file.read_bytes() for name, file in found.items() if not name.startswith(".coldchain/")}
 
 
-def names(root: Path) -> list[str]:
-    """Every file below a folder in which others may be at work: os.walk bears what vanishes, rglob does not."""
+def names(root: Path, pattern: str = "*") -> list[str]:
+    """The files so called, below a folder in which others may be at work: os.walk bears what vanishes, unlike rglob."""
     return sorted(
-        os.path.relpath(os.path.join(folder, name), root) for folder, _, found in os.walk(root) for name in found
+        os.path.relpath(os.path.join(folder, name), root)
+        for folder, _, found in os.walk(root)
+        for name in fnmatch.filter(found, pattern)
     )
+
+
+def largest_bytes(root: Path, pattern: str = "*") -> int:
+    """The size of the largest of them; 0 where there is none."""
+    largest = 0
+    for name in names(root, pattern):
+        with contextlib.suppress(FileNotFoundError):  # it has another name now
+            largest = max(largest, (root / name).stat().st_size)
+    return largest
 
 
 def leftovers(root: Path) -> list[str]:

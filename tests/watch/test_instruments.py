@@ -15,6 +15,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.promises.lab import names
 from tests.stores.s3.conftest import credentials as bucket_credentials
 from tests.stores.s3.conftest import weed
 from tests.stores.s3.serving import Server as BucketServer
@@ -98,10 +99,8 @@ class Mirror:
             self._put_all()
 
     def _put_all(self) -> None:
-        for file in sorted(self._folder.rglob("*")):
-            if not file.is_file():
-                continue
-            path, content = file.relative_to(self._folder).as_posix(), file.read_bytes()
+        for path in names(self._folder):
+            content = (self._folder / path).read_bytes()
             digest = sha256(content).hexdigest()
             if self._last.get(path) != digest:
                 self._client.put_object(Bucket=self._bucket, Key=path, Body=content)

@@ -16,10 +16,11 @@ import pytest
 from coldchain.config.values import Destination
 from coldchain.errors import DestinationAbsent
 from coldchain.model import Place
-from tests.promises.lab import Lab, data, reasons
+from tests.promises.lab import Lab, data, largest_bytes, names, reasons
 from tests.stores.fsspec.conftest import CANARY, Served, serve
 
 LARGE_BYTES = 48 << 20
+TEMPORARY = "*.~*"
 SCHEMES = ["webdav", "ftp"]
 pytestmark = pytest.mark.filterwarnings(  # fsspec closes nothing when the other end is gone
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
@@ -77,16 +78,6 @@ def when(holds: Callable[[], bool], deed: Callable[[], None]) -> threading.Threa
     return thread
 
 
-def temporary_names(share: Path) -> list[Path]:
-    return [file for file in share.rglob("*") if ".~" in file.name]
-
-
-def large_file_is_under_way(share: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return any(file.stat().st_size > 0 for file in temporary_names(share))
-    return False
-
-
 def test_p03_a_server_that_dies_in_mid_copy_has_nothing_half_and_the_next_run_finishes(lab: Lab, nas: Nas) -> None:
     with nas.served():
         first = lab.job(destinations=(nas.destination(),))
@@ -95,7 +86,7 @@ def test_p03_a_server_that_dies_in_mid_copy_has_nothing_half_and_the_next_run_fi
     before = nas.stored()
     with nas.served() as server:
         job = lab.job(destinations=(nas.destination(),))
-        killer = when(lambda: large_file_is_under_way(nas.share), server.process.kill)
+        killer = when(lambda: largest_bytes(nas.share, TEMPORARY) > 0, server.process.kill)
         report = lab.run(job)
         killer.join()
     assert report.exit_code == 3
@@ -105,7 +96,7 @@ def test_p03_a_server_that_dies_in_mid_copy_has_nothing_half_and_the_next_run_fi
         report = lab.run(lab.job(destinations=(nas.destination(),)))
         assert report.exit_code == 0, reasons(report)
         assert nas.stored() == data(lab.source)  # nor is anything left of the first attempt
-        assert temporary_names(nas.share) == []
+        assert names(nas.share, TEMPORARY) == []
 
 
 def test_a_place_that_may_only_be_read_is_told_in_one_sentence(lab: Lab, nas: Nas) -> None:
@@ -149,7 +140,7 @@ def test_p01_a_full_place_is_told_and_the_rest_comes_when_there_is_room(lab: Lab
             report = lab.run(job)
             assert report.exit_code == 3
             assert "run/large.bin" in reasons(report)
-            assert temporary_names(nas.share) == []
+            assert names(nas.share, TEMPORARY) == []
             whole = data(lab.source)
             assert all(whole[key] == content for key, content in nas.stored().items())
             assert "run/large.bin" not in nas.stored()

@@ -18,7 +18,7 @@ from coldchain.model import Place
 from coldchain.stores.rclone.folders import private_folder, sweep
 from coldchain.stores.rclone.store import RcloneStore
 from tests.ports import free_port
-from tests.promises.lab import Lab, data, reasons
+from tests.promises.lab import Lab, data, largest_bytes, reasons
 from tests.stores.rclone.serving import CANARY, HASTY, answers, obscured, program, served, write_config
 
 LARGE_BYTES = 256 << 20
@@ -80,13 +80,6 @@ def grow(lab: Lab) -> None:
         file.truncate(LARGE_BYTES)
 
 
-def some_of_it_is_there(folder: Path) -> bool:
-    try:
-        return any(file.stat().st_size > 1 << 20 for file in folder.rglob("*") if file.is_file())
-    except OSError:
-        return False
-
-
 def test_p03_a_server_that_dies_in_mid_copy_has_nothing_half_and_the_next_run_finishes(
     lab: Lab, dav: Dav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +89,7 @@ def test_p03_a_server_that_dies_in_mid_copy_has_nothing_half_and_the_next_run_fi
         assert lab.run(job).exit_code == 0
     grow(lab)
     with dav.serving() as server:  # type: ignore[attr-defined]
-        killer = when(lambda: some_of_it_is_there(dav.folder / "share"), server.kill)
+        killer = when(lambda: largest_bytes(dav.folder / "share") > 1 << 20, server.kill)
         report = lab.run(job)
         killer.join()
     assert report.exit_code == 3
@@ -114,7 +107,7 @@ def test_p11_rclone_killed_in_mid_run_costs_at_most_another_run(lab: Lab, dav: D
     job = lab.job(destinations=(dav.destination(),))
     with dav.serving():  # type: ignore[attr-defined]
         killer = when(
-            lambda: some_of_it_is_there(dav.folder / "share"), lambda: os.kill(rclone_of(dav), signal.SIGKILL)
+            lambda: largest_bytes(dav.folder / "share") > 1 << 20, lambda: os.kill(rclone_of(dav), signal.SIGKILL)
         )
         report = lab.run(job)
         killer.join()

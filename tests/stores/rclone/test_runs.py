@@ -18,7 +18,7 @@ from coldchain.model import Place, ProofKind
 from coldchain.stores.base import Store, open_store
 from coldchain.stores.rclone.store import RcloneStore
 from coldchain.stores.rclone.trouble import scrubbed
-from tests.promises.lab import Lab, data, names, reasons, states
+from tests.promises.lab import Lab, data, largest_bytes, names, reasons, states
 from tests.stores.rclone.fake_box import TOKEN, FakeBox
 from tests.stores.rclone.serving import CANARY, HASTY, Remotes, write_config
 
@@ -111,7 +111,7 @@ def test_a_killed_run_leaves_no_rclone_and_no_garbage(lab: Lab, remotes: Remotes
     command = [sys.executable, "-c", _RUN, str(lab.folder), there.url, str(remotes.config), str(spool)]
     process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[3])
     until = time.monotonic() + 60
-    while not any(_size_bytes(file) > 16 << 20 for file in spool.glob("*/*")) and time.monotonic() < until:
+    while largest_bytes(spool) <= 16 << 20 and time.monotonic() < until:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -125,13 +125,6 @@ def test_a_killed_run_leaves_no_rclone_and_no_garbage(lab: Lab, remotes: Remotes
     report = lab.run(lab.job(destinations=(Destination(there),)))
     assert report.exit_code == 0, reasons(report)
     assert not [item.path for item in open_store(there).list() if ".~" in item.path]
-
-
-def _size_bytes(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
 
 
 def _alive(spool: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from tests.ports import free_port
 
 USER, PASSWORD = "daemon", "c4n4ry-pässwörd-7f3a"  # not secret: of a server that lives as long as the tests
 PREFIX = "COLDTEST_SMB"
-HASTY = Patience(connect_s=2, answer_s=20, flush_s=20, tries=4, first_wait_s=0.02, longest_wait_s=0.1, gone_s=0)
+HASTY = Patience(connect_s=20, answer_s=20, flush_s=20, tries=4, first_wait_s=0.02, longest_wait_s=0.1, gone_s=0)
 _READY_S = 30
 
 _GLOBAL = """

@@ -17,7 +17,7 @@ from coldchain.config.values import Destination, Job
 from coldchain.errors import ColdchainError, DestinationAbsent
 from coldchain.model import Place, ProofKind
 from coldchain.stores.base import open_store
-from tests.promises.lab import Lab, data, reasons, states
+from tests.promises.lab import Lab, data, largest_bytes, names, reasons, states
 from tests.stores.smb.serving import PASSWORD, Server, said
 
 LARGE = 9 << 20
@@ -47,7 +47,7 @@ def stored(root: Path) -> dict[str, bytes]:
 
 
 def leftovers(root: Path) -> list[str]:
-    return [file.name for file in root.rglob(".~*")]
+    return names(root, ".~*")
 
 
 @pytest.mark.parametrize(("verify", "how"), [(ProofKind.READBACK, "smb"), (ProofKind.SIZE, "stat")])
@@ -142,16 +142,9 @@ sys.exit(lab.run(job).exit_code)
 def until_half_written(root: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a temporary file has grown."""
     until = time.monotonic() + 180
-    while not any(_size(file) > 20 << 20 for file in root.rglob(".~*")):
+    while largest_bytes(root, ".~*") <= 20 << 20:
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.005)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:  # it has its name now
-        return 0
 
 
 def test_a_run_that_was_killed_in_the_middle_is_finished_by_the_next(lab: Lab, samba: Server) -> None:
