@@ -131,7 +131,7 @@ def test_row56_a_mount_that_hangs_does_not_hold_the_other_destination_up(
         world.write(f"d/f{number:02}", os.urandom(400_000))
     words = [*COLDCHAIN, "run", "j", "--config", str(world.file)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        until(lambda: names(world.folder / "nas", "*.~*") or (world.folder / "nas" / "d").exists())
+        until(lambda: bool(names(world.folder / "nas", "*.~*")) or (world.folder / "nas" / "d").exists())
         server.send_signal(signal.SIGSTOP)
         try:
             whole = len(world.history)
