@@ -20,7 +20,7 @@ from tests.stores.objects.serving import process
 
 ACCOUNT = "coldacct"
 KEY = "Y2FuYXJ5LWNvbGRjaGFpbi10ZXN0cy1zZWNyZXQta2V5ISE="  # not secret: of a server that lives as long as the tests
-HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
+HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, away_s=0, connect_s=2, read_s=10)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from coldchain.errors import Unreliable
+from coldchain.errors import StoreGone, Unreliable
 from coldchain.stores.fsspec.facts import mtime_ns
 from coldchain.stores.fsspec.line import Line, Patience
 from coldchain.stores.fsspec.where import where
@@ -50,6 +52,37 @@ def test_a_folder_is_made_although_the_first_answer_was_garbled(line: Line, monk
     monkeypatch.setattr(type(fs), "makedirs", lambda _self, path, **options: makedirs(path, **options))
     line.make_folder("run")
     assert len(made) == 2
+
+
+def test_a_server_that_was_waited_for_in_vain_is_left_alone_for_seconds() -> None:
+    line, asked = Line(where("memory://lab", {}), Patience(away_s=0.4)), []
+
+    def in_vain(_fs: object, _path: str) -> None:
+        time.sleep(0.4)
+        raise ConnectionRefusedError
+
+    with pytest.raises(StoreGone):
+        line.do("a", in_vain)
+    with pytest.raises(StoreGone):
+        line.do("b", lambda _fs, path: asked.append(path))
+    time.sleep(0.4)
+    line.do("c", lambda _fs, path: asked.append(path))
+    assert [path.rpartition("/")[2] for path in asked] == ["c"]
+
+
+def test_a_server_that_does_not_take_up_the_connection_is_gone() -> None:
+    """Its listener is busy for ever: nothing comes back."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        port = deaf.getsockname()[1]
+        crowd = [socket.socket() for _ in range(4)]
+        for one in crowd:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        line = Line(where(f"ftp://127.0.0.1:{port}/x", {"options": '{"timeout": 1}'}), Patience())
+        with pytest.raises(StoreGone, match="does not answer"):
+            line.info("a")
+        for one in crowd:
+            one.close()
 
 
 @pytest.mark.parametrize(

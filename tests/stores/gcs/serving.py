@@ -19,7 +19,7 @@ from coldchain.stores.objects.patience import Patience
 from tests.ports import free_port
 from tests.stores.objects.serving import process
 
-HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, read_s=10)
+HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, away_s=0, connect_s=2, read_s=10)
 
 
 @dataclass(frozen=True)

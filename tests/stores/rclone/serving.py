@@ -19,7 +19,7 @@ import pytest
 from coldchain.stores.rclone.calling import Patience
 from coldchain.stores.rclone.store import RcloneStore
 
-HASTY = Patience(tries=3, first_wait_s=0.02, longest_wait_s=0.1)
+HASTY = Patience(tries=3, first_wait_s=0.02, longest_wait_s=0.1, away_s=0)
 CANARY = "canary-7f3a9b"  # not secret: searched for in everything that the tests write
 _READY_S = 30
 

@@ -28,7 +28,7 @@ from tests.stores.objects.serving import process
 
 KEY, SECRET = "coldkey", "coldsecret1234"  # not secret: of a server that lives as long as the tests
 READER, READER_SECRET = "rokey", "rosecret1234"
-HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1)
+HASTY = Patience(tries=4, first_wait_s=0.02, longest_wait_s=0.1, away_s=0)
 
 
 @dataclass(frozen=True)

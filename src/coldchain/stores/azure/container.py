@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from coldchain.errors import NameRefused, StoreError
 from coldchain.model import OWN_FOLDER
+from coldchain.stores.away import Away
 from coldchain.stores.azure.access import account_of, container_for
 from coldchain.stores.azure.blocks import Blocks, Verbs
 from coldchain.stores.azure.names import refusal
@@ -65,7 +66,7 @@ class Container:
 
     def __init__(self, where: Where, patience: Patience) -> None:
         """Find credentials; the server is asked nothing."""
-        self._where, self._patience = where, patience
+        self._where, self._patience, self._away = where, patience, Away(patience.away_s)
         self.url = where.url
         account = account_of(where)
         self._server = urlsplit(account.endpoint).netloc
@@ -79,7 +80,9 @@ class Container:
         self._abilities: tuple[Abilities, Abilities] | None = None
 
     def _ask(self, path: str, deed: Callable[[], _T]) -> _T:
-        return self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
+        return self._away.ask(
+            lambda: self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
+        )
 
     def refusal(self, path: str) -> str:
         """Azure's own rules."""

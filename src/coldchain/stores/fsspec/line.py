@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from coldchain.errors import Denied, NameRefused, NotFound, StoreError
+from coldchain.errors import Denied, NameRefused, NotFound, StoreError, StoreGone
+from coldchain.stores.away import AWAY_S, Away
 from coldchain.stores.fsspec.trouble import translate
 from coldchain.stores.fsspec.where import Where, open_filesystem
 
@@ -22,6 +23,7 @@ class Patience:
 
     tries: int = 5
     first_wait_s: float = 0.25
+    away_s: float = AWAY_S
 
     def wait_s(self, tried: int) -> float:
         """How long to wait after so many tries."""
@@ -40,7 +42,7 @@ class Line:
 
     def __init__(self, place: Where, patience: Patience) -> None:
         self.place = place
-        self._patience = patience
+        self._patience, self._away = patience, Away(patience.away_s)
         self._lock = threading.RLock()
         self._opened: tuple[Any, str] | None = None
 
@@ -77,7 +79,8 @@ class Line:
 
     def do(self, key: str, deed: Callable[[Any, str], T]) -> T:
         """Do what changes something: once, for nobody can know what became of a request without a reply."""
-        with self._lock:
+
+        def once() -> T:
             path = self.path(key)
             fs, _ = self._open(key)
             try:
@@ -87,6 +90,9 @@ class Line:
             except Exception as error:
                 raise translate(error, url=self.place.url, key=key) from error
 
+        with self._lock:
+            return self._away.ask(once)
+
     def _open(self, key: str) -> tuple[Any, str]:
         with self._lock:
             if self._opened is None:
@@ -94,6 +100,8 @@ class Line:
                     self._opened = open_filesystem(self.place)
                 except StoreError:
                     raise
+                except TimeoutError as error:
+                    raise StoreGone("the server does not answer", url=self.place.url, key=key) from error
                 except (OSError, EOFError, ValueError) as error:
                     raise translate(error, url=self.place.url, key=key) from error
                 except Exception as error:

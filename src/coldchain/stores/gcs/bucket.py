@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from coldchain.errors import NameRefused, NotFound, StoreError
 from coldchain.model import OWN_FOLDER
+from coldchain.stores.away import Away
 from coldchain.stores.gcs.access import GOOGLE, client_for, endpoint_of
 from coldchain.stores.gcs.session import Session
 from coldchain.stores.gcs.sums import GcsSums, sums_of
@@ -44,7 +45,7 @@ class GcsBucket:
 
     def __init__(self, where: Where, patience: Patience) -> None:
         """Find credentials; the server is asked nothing."""
-        self._where, self._patience = where, patience
+        self._where, self._patience, self._away = where, patience, Away(patience.away_s)
         self.url = where.url
         try:
             self._client = client_for(where)
@@ -62,7 +63,9 @@ class GcsBucket:
         self._abilities: tuple[Abilities, Abilities] | None = None
 
     def _ask(self, path: str, deed: Callable[[], _T]) -> _T:
-        return self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
+        return self._away.ask(
+            lambda: self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=path))
+        )
 
     # --- names -------------------------------------------------------------------------------------------------------
 

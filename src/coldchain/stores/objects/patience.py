@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from coldchain.errors import StoreError
+from coldchain.stores.away import AWAY_S
 
 _T = TypeVar("_T")
 _LONGEST_ASKED_S = 60.0
@@ -35,6 +36,7 @@ class Patience:
     """So long a connection may take ..."""
     read_s: float = 120.0
     """... and so long nothing may come: then the request counts as one whose link broke."""
+    away_s: float = AWAY_S
 
     def keep_trying(self, deed: Callable[[], _T], judge: Callable[[Exception], Verdict]) -> _T:
         """Do it until it succeeds; raises the StoreError that ``judge`` makes of the last exception."""

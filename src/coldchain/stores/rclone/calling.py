@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from coldchain.errors import ChangedUnderway, NotFound, StoreError, StoreGone, Unreliable
+from coldchain.stores.away import AWAY_S, Away
 from coldchain.stores.rclone.daemon import Daemon, running
 from coldchain.stores.rclone.ear import MARK, LeftOut
 from coldchain.stores.rclone.trouble import translate
@@ -34,6 +35,7 @@ class Patience:
     tries: int = 5
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
+    away_s: float = AWAY_S
 
     def wait(self, tried: int) -> None:
         """Wait after so many tries."""
@@ -61,7 +63,7 @@ class Caller:
     """Gives orders to rclone about one place; thread-safe.  Starts rclone when it is first needed."""
 
     def __init__(self, where: Where, patience: Patience) -> None:
-        self._patience, self.where = patience, where
+        self._patience, self.where, self._away = patience, where, Away(patience.away_s)
         self.daemon: Daemon = self._start()
 
     def _start(self) -> Daemon:
@@ -120,6 +122,9 @@ class Caller:
 
     def once(self, order: str, key: str = "", *, size_bytes: int = 0, **values: Any) -> Facts:
         """Give an order once; ``size_bytes`` is how much it has to move."""
+        return self._away.ask(lambda: self._give(order, key, size_bytes, values))
+
+    def _give(self, order: str, key: str, size_bytes: int, values: Facts) -> Facts:
         body = json.dumps(values).encode()
         headers = {"Content-Type": "application/json"}
         connection, response = self._ask("POST", f"/{order}", body, headers, key, size_bytes)
@@ -142,6 +147,9 @@ class Caller:
 
     def open(self, key: str, span: str = "") -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Begin to fetch a file; whoever asks closes both."""
+        return self._away.ask(lambda: self._fetch(key, span))
+
+    def _fetch(self, key: str, span: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         target = f"/{quote(f'[{self.where.fs}]/{key}', safe='/')}"
         connection, response = self._ask("GET", target, None, {"Range": span} if span else {}, key, 0)
         if response.status in {200, 206}:

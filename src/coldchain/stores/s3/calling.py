@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from coldchain.stores.away import Away
 from coldchain.stores.objects.patience import Patience
 from coldchain.stores.s3.trouble import judge, status_of, translate
 from coldchain.stores.s3.where import Where
@@ -22,7 +23,7 @@ class Caller:
     def __init__(self, client: Any, where: Where, patience: Patience, quick: Quick | None = None) -> None:
         self.quick = quick
         """The way to try first for small objects, if there is one."""
-        self._client, self._patience = client, patience
+        self._client, self._patience, self._away = client, patience, Away(patience.away_s)
         self._always: Facts = {"Bucket": where.bucket}
         if where.manner.requester_pays:
             self._always["RequestPayer"] = "requester"
@@ -49,5 +50,7 @@ class Caller:
                     raise translate(error, url=self.url, key=key) from error
                 raise
 
-        facts = self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=key))
+        facts = self._away.ask(
+            lambda: self._patience.keep_trying(deed, lambda error: judge(error, url=self.url, key=key))
+        )
         return facts, tries

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import asyncssh
 
 from coldchain.errors import StoreError, StoreGone, Unreliable
+from coldchain.stores.away import Away
 from coldchain.stores.sftp.channel import Channel
 from coldchain.stores.sftp.connecting import connect
 from coldchain.stores.sftp.trouble import LOST, is_final, lost, told, unreachable
@@ -39,7 +40,7 @@ class _Wire:
         self._watch: asyncio.Task[None] | None = None
         self._making: asyncio.Task[Channel] | None = None
         self._was_there = False
-        self._gone: tuple[StoreGone, float] | None = None
+        self._away = Away(patience.gone_s)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def perform(self, deed: Deed[T], key: str, tries: int) -> T:
@@ -93,9 +94,7 @@ class _Wire:
 
     async def _make(self) -> Channel:
         """Connect; a connection that was there before is tried for longer, for a server may just be restarting."""
-        now = asyncio.get_running_loop().time
-        if self._gone and now() - self._gone[1] < self._patience.gone_s:
-            raise self._gone[0]
+        self._away.recall()
         gone = StoreGone("it was never tried", url=self._where.url)
         for tried in range(1, (self._patience.connects if self._was_there else 2) + 1):
             if tried > 1:
@@ -107,10 +106,11 @@ class _Wire:
                     raise
                 gone = unreachable(error, self._where)
                 continue
-            self._channel, self._was_there, self._gone = channel, True, None
+            self._channel, self._was_there = channel, True
+            self._away.forget()
             self._watch = asyncio.ensure_future(channel.watch(self._patience.stall_s))
             return channel
-        self._gone = gone, now()
+        self._away.remember(gone)
         raise gone
 
     def _wait_s(self, tried: int) -> float:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from coldchain.errors import ConfigurationError, NotFound, StoreError, StoreGone, Unreliable
+from coldchain.stores.away import Away
 from coldchain.stores.smb import messages as m
 from coldchain.stores.smb.credentials import login
 from coldchain.stores.smb.paths import looking_name, wire_name
@@ -35,8 +36,7 @@ class Share:
         self.flushes_in_chain = self.flushes_folders = True
         """Until a server is seen that does not."""
         self._lines: dict[str, Line] = {}
-        self._gone: tuple[StoreError, float] | None = None
-        """Why no connection could be made, and when that was."""
+        self._away = Away(patience.gone_s)
         self._lock = threading.Lock()
         self._on_the_way: set[Sent] = set()
 
@@ -51,13 +51,13 @@ class Share:
             return line
 
     def _dial_unless_gone(self) -> Line:
-        if self._gone and time.monotonic() - self._gone[1] < self.patience.gone_s:
-            raise type(self._gone[0])(self._gone[0].reason, url=self.url)
+        self._away.recall()
         try:
-            line, self._gone = self._dial_patiently(), None
+            line = self._dial_patiently()
         except StoreError as error:
-            self._gone = error, time.monotonic()
+            self._away.remember(error)
             raise
+        self._away.forget()
         return line
 
     def _dial_patiently(self) -> Line:
