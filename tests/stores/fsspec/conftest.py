@@ -38,6 +38,7 @@ def serve(protocol: str, folder: Path, log: Path, *more: str) -> Iterator[Served
     port = free_port()
     command = [program, "serve", protocol, "--addr", f"127.0.0.1:{port}"]
     command += ["--config", "/dev/null", "--dir-cache-time", "1ms", "--poll-interval", "0"]
+    command += ["--no-unicode-normalization"]  # what was just forgotten it would not find by its other spelling
     if protocol == "ftp":
         passive = free_ports(50)
         command += ["--passive-port", f"{passive[0]}-{passive[-1]}"]

@@ -35,7 +35,7 @@ def far_sshd(cable: Cable, tmp_path: Path) -> Iterator[Sshd]:
 def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_sshd: Sshd, tmp_path: Path, files: str) -> None:
     """The patience of the place bounds the wait, the run ends in words, and the next one converges."""
     world = Remote(tmp_path / "w", tmp_path / "nas", far_sshd.url(tmp_path / "nas"), far_sshd.options())
-    world.options["patience"] = "2 s"
+    world.options["patience"] = "6 s"
     world.configure()
     world.acquire(*((1, 60 * MIB) if files == "one large" else (400, 5000)))
     process = world.started(wrap=cable.here)

@@ -29,7 +29,7 @@ def far_samba(cable: Cable) -> Iterator[Server]:
 def test_row_80_a_link_that_is_cut_without_a_word(cable: Cable, far_samba: Server, tmp_path: Path, files: str) -> None:
     """The patience of the place bounds the wait, the run ends in words, and the next one converges."""
     root = far_samba.place("cut")
-    world = Remote(tmp_path / "w", root, far_samba.url("cut"), said(patience="2 s"))
+    world = Remote(tmp_path / "w", root, far_samba.url("cut"), said(patience="6 s"))
     world.acquire(*((1, 60 * MIB) if files == "one large" else (400, 5000)))
     process = world.started(wrap=cable.here)
     if files == "one large":
