@@ -52,6 +52,19 @@ def test_an_answer_of_the_server_is_not_remembered(clock: Clock, seconds: float,
     assert there.ask(lambda: "asked") == "asked"
 
 
+def test_a_server_that_serves_others_meanwhile_is_not_away(clock: Clock) -> None:
+    there = Away(5)
+
+    def overloaded() -> NoReturn:
+        clock.now += 10
+        there.ask(lambda: "another thread is served")
+        waits(clock, 10, StoreGone("overloaded"))
+
+    with pytest.raises(StoreGone):
+        there.ask(overloaded)
+    assert there.ask(lambda: "asked") == "asked"
+
+
 def test_a_server_that_is_back_is_asked(clock: Clock) -> None:
     there = Away(5)
     there.remember(StoreGone("switched off"))

@@ -24,20 +24,24 @@ class Away:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._found: tuple[StoreError, float] | None = None
+        self._answered = 0.0
 
     def ask(self, deed: Callable[[], T]) -> T:
         """Do it, unless the server was away a moment ago; what was long waited for in vain is remembered.
 
-        What a server refuses at once, as a password, is its answer: nobody has waited for that.
+        What a server refuses at once, as a password, is its answer: nobody has waited for that.  Nor is one away that
+        has served somebody else meanwhile.
         """
         self.recall()
         begun = time.monotonic()
         try:
-            return deed()
+            answer = deed()
         except StoreGone as error:
-            if time.monotonic() - begun >= min(_WAITED_S, self._seconds):
+            if time.monotonic() - begun >= min(_WAITED_S, self._seconds) and self._answered < begun:
                 self.remember(error)
             raise
+        self._answered = time.monotonic()
+        return answer
 
     def recall(self) -> None:
         """Raise it once more, while it is fresh."""
