@@ -78,8 +78,12 @@ def test_p11_a_machine_without_power_lets_go_of_its_lock(
         assert holder.stdout.readline() == "held\n"
         cable.cut()
         with subprocess.Popen(there, stdout=subprocess.PIPE, text=True) as rival:
-            said, _ = holder.communicate("write\n", timeout=120)
-            tried, _ = rival.communicate(timeout=120)
+            try:
+                said, _ = holder.communicate("write\n", timeout=120)
+                tried, _ = rival.communicate(timeout=120)
+            finally:
+                holder.kill()
+                rival.kill()
     assert "the ledger postgresql://" in said
     assert "cannot be used" in said
     *refusals, at_last = tried.splitlines()
