@@ -17,6 +17,7 @@ shopt -s nullglob
 PATH="$PATH:/usr/sbin:/sbin"
 need strace strace                                                  # the order of system calls (P4)
 need postgresql /usr/lib/postgresql/*/bin/postgres postgres         # the shared ledger
+need iproute2 ip                                                    # a network whose cable is cut
 need openssh-server sshd                                            # a real SFTP server
 need openssh-client ssh-keygen
 need fuse3 fusermount3                                              # a file system that fails on demand

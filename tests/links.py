@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import shutil
 import socket
 import struct
 import subprocess
@@ -13,6 +14,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+
+import pytest
 
 _PIECE_BYTES = 4096
 _UNDER_WAY = 64
@@ -132,6 +135,8 @@ def _ip(*words: str) -> None:
 
 def laid() -> Iterator[Cable]:
     """For as long as a test lasts."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("network name spaces need root and iproute2: scripts/install_test_servers.sh")
     name = f"c{os.getpid() % 100_000}x{next(_number)}"
     cable = Cable(f"{name}a", f"{name}b", "10.213.7.2")
     try:

@@ -64,6 +64,15 @@ def test_a_server_that_serves_others_meanwhile_is_not_away(clock: Clock) -> None
         there.ask(overloaded)
     assert there.ask(lambda: "asked") == "asked"
 
+    def slow() -> str:
+        with pytest.raises(StoreGone):
+            there.ask(lambda: waits(clock, 10, StoreGone("another thread was not served")))
+        return "but this one was"
+
+    clock.now += 1
+    assert there.ask(slow) == "but this one was"
+    assert there.ask(lambda: "asked") == "asked"
+
 
 def test_a_server_that_is_back_is_asked(clock: Clock) -> None:
     there = Away(5)

@@ -40,7 +40,7 @@ class Away:
             if time.monotonic() - begun >= min(_WAITED_S, self._seconds) and self._answered < begun:
                 self.remember(error)
             raise
-        self._answered = time.monotonic()
+        self.forget()
         return answer
 
     def recall(self) -> None:
@@ -53,5 +53,5 @@ class Away:
         self._found = type(error)(error.reason, url=error.url), time.monotonic()
 
     def forget(self) -> None:
-        """It is there."""
-        self._found = None
+        """It is there, whatever others have just heard."""
+        self._found, self._answered = None, time.monotonic()
